@@ -33,7 +33,7 @@ class LandwardenError(Exception):
         Values named in the text (file, field, line, found, expected); JSON-serialisable.
     """
 
-    def __init__(self, code: str, **facts: Any) -> None:
+    def __init__(self, code: str, /, **facts: Any) -> None:
         self.code = code
         self.facts = facts
         super().__init__(self.text("zh") + "\n" + self.text("en"))

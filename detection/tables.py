@@ -1,0 +1,154 @@
+"""Rows of detection: runs, leads, patches, judgements, and the labels that visits give back."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Computed,
+    Date,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    String,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from foundation.db import Base
+
+
+class DetectionRunRow(Base):
+    """One comparison of two scenes by one method with one set of parameters."""
+
+    __tablename__ = "detection_run"
+    __table_args__ = (
+        Index("uq_detection_run_inputs", "before_scene_id", "after_scene_id", "method", "method_version", "parameters_sha256", unique=True),
+    )  # fmt: skip
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    county_code: Mapped[str] = mapped_column(String(6))
+    before_scene_id: Mapped[UUID] = mapped_column(ForeignKey("scene.scene_id"))
+    after_scene_id: Mapped[UUID] = mapped_column(ForeignKey("scene.scene_id"))
+    method: Mapped[str] = mapped_column(Text)
+    method_version: Mapped[str] = mapped_column(Text)
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    parameters_sha256: Mapped[str] = mapped_column(String(64))
+    registration: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    control: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    statistics: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    change_sha256: Mapped[str | None] = mapped_column(String(64))
+    finished_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class LeadRow(Base):
+    """One observation by one source about one place and time. Never edited, never deleted."""
+
+    __tablename__ = "lead"
+
+    lead_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    """satellite | drone | camera | cadastre | public | patrol"""
+    run_id: Mapped[UUID | None] = mapped_column(ForeignKey("detection_run.run_id"), index=True)
+    division_code: Mapped[str] = mapped_column(String(12), index=True)
+    observed_from: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    observed_to: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    geometry: Mapped[Any] = mapped_column(Geometry("MULTIPOLYGON", srid=4490))
+    area_m2: Mapped[float] = mapped_column(Float)
+    area_min_m2: Mapped[float] = mapped_column(Float)
+    area_max_m2: Mapped[float] = mapped_column(Float)
+    change_class: Mapped[str] = mapped_column(Text)
+    class_probabilities: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    confidence: Mapped[float] = mapped_column(Float)
+    witnesses: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    before_chip_sha256: Mapped[str | None] = mapped_column(String(64))
+    after_chip_sha256: Mapped[str | None] = mapped_column(String(64))
+    attributes: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class PatchRow(Base):
+    """One event on one piece of ground; its geometry is the truth."""
+
+    __tablename__ = "patch"
+    __table_args__ = (Index("uq_patch_number", "number", unique=True),)
+
+    patch_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(Text)
+    """图斑编号: county, period, serial: ``410883-2609-0098``."""
+    division_code: Mapped[str] = mapped_column(String(12), index=True)
+    geometry: Mapped[Any] = mapped_column(Geometry("MULTIPOLYGON", srid=4490))
+    geometry_3857: Mapped[Any] = mapped_column(
+        Geometry("MULTIPOLYGON", srid=3857), Computed("ST_Transform(geometry, 3857)", persisted=True)
+    )
+    area_m2: Mapped[float] = mapped_column(Float)
+    area_min_m2: Mapped[float] = mapped_column(Float)
+    area_max_m2: Mapped[float] = mapped_column(Float)
+    change_class: Mapped[str] = mapped_column(Text)
+    confidence: Mapped[float] = mapped_column(Float)
+    before_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    after_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    """The change window: last seen without, first seen with."""
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class PatchLeadRow(Base):
+    """Which leads make up which patch, from when to when: unmerging restores every lead exactly."""
+
+    __tablename__ = "patch_lead"
+
+    link_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    patch_id: Mapped[UUID] = mapped_column(ForeignKey("patch.patch_id"), index=True)
+    lead_id: Mapped[UUID] = mapped_column(ForeignKey("lead.lead_id"), index=True)
+    attached_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    detached_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class JudgementRow(Base):
+    """The system's suggestion for one patch, with every input it used. Replays to the same bytes."""
+
+    __tablename__ = "judgement"
+    __table_args__ = (Index("uq_judgement_revision", "patch_id", "revision", unique=True),)
+
+    judgement_id: Mapped[UUID] = mapped_column(primary_key=True)
+    patch_id: Mapped[UUID] = mapped_column(ForeignKey("patch.patch_id"))
+    division_code: Mapped[str] = mapped_column(String(12))
+    revision: Mapped[int] = mapped_column(Integer)
+    suggestion: Mapped[str] = mapped_column(Text)
+    """lawful | partly_exceeded | not_new | suspected | borderline | order_unknown"""
+    violation_code: Mapped[str | None] = mapped_column(Text)
+    severity: Mapped[int] = mapped_column(Integer)
+    """1 低 … 4 重大"""
+    is_borderline: Mapped[bool] = mapped_column(Boolean)
+    law_date: Mapped[date] = mapped_column(Date)
+    inputs: Mapped[str] = mapped_column(Text)
+    """Canonical JSON of all inputs: areas by layer, features, layer versions, dates, rule versions."""
+    result: Mapped[str] = mapped_column(Text)
+    """Canonical JSON of the result: areas, sentences with sources, legal basis, rule ids."""
+    result_sha256: Mapped[str] = mapped_column(String(64))
+    basic_farmland_m2: Mapped[float] = mapped_column(Float)
+    cropland_m2: Mapped[float] = mapped_column(Float)
+    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class FieldLabelRow(Base):
+    """What people found: the labels from which detection learns and by which it is measured."""
+
+    __tablename__ = "field_label"
+
+    label_id: Mapped[UUID] = mapped_column(primary_key=True)
+    patch_id: Mapped[UUID] = mapped_column(ForeignKey("patch.patch_id"), index=True)
+    division_code: Mapped[str] = mapped_column(String(12))
+    verdict: Mapped[str] = mapped_column(Text)
+    change_class: Mapped[str | None] = mapped_column(Text)
+    reason_code: Mapped[str | None] = mapped_column(Text)
+    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -1,0 +1,115 @@
+"""Long work on procrastinate: deferred inside the caller's transaction, resumed after a crash, dead-lettered.
+
+A row, its job and its audit entry commit together. Each floor registers its jobs through the entry point
+group ``landwarden.jobs``; the kernel names none of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import procrastinate
+import structlog
+from procrastinate import JobContext, RetryStrategy
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from foundation.db import driver_connection
+
+if TYPE_CHECKING:
+    from foundation.runtime import Runtime
+
+Job = Callable[..., None]
+"""``job(runtime, **arguments)``; arguments are JSON values. Idempotent: it may run twice."""
+MAX_TRIES = 5
+STALLED_AFTER_S = 45.0
+log = structlog.get_logger()
+
+
+class JobQueue:
+    """The jobs of all floors, and the worker that runs them.
+
+    Parameters
+    ----------
+    database_url : str
+        SQLAlchemy URL of the application role.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self._conninfo = conninfo(database_url)
+        self._runtime: Runtime | None = None
+        self.app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=self._conninfo))
+        self.app.task(name="foundation.retry_stalled", pass_context=True)(self._retry_stalled)
+
+    def bind(self, runtime: Runtime) -> None:
+        """Give jobs the runtime they work with, and load those of all floors."""
+        self._runtime = runtime
+        for point in sorted(entry_points(group="landwarden.jobs"), key=lambda entry: entry.name):
+            point.load()(self)
+
+    def add(self, name: str, job: Job) -> None:
+        """Register a job under its dotted name (``ingest.import_scene``)."""
+
+        def run(context: JobContext, /, **arguments: Any) -> None:
+            if self._runtime is not None:
+                job(self._runtime, **arguments)
+
+        retry = RetryStrategy(max_attempts=MAX_TRIES, exponential_wait=2)
+        self.app.task(name=name, retry=retry, pass_context=True)(run)
+
+    def defer(self, session: Session, name: str, *, lock: str | None = None, **arguments: Any) -> int:
+        """Put a job in the queue as part of the caller's transaction; returns its number.
+
+        Parameters
+        ----------
+        lock : str, optional
+            Jobs with one lock run one after the other.
+        """
+        plain = {key: str(value) if isinstance(value, UUID) else value for key, value in arguments.items()}
+        deferrer = self.app.configure_task(name, lock=lock, connection=driver_connection(session))
+        with self.app.replace_connector(self._sync_connector()):
+            return int(deferrer.defer(**plain))
+
+    def work(self, *, until_empty: bool = False, concurrency: int = 1) -> None:
+        """Run jobs in this process until stopped, or until the queue is empty."""
+        asyncio.run(self._work(wait=not until_empty, concurrency=concurrency))
+
+    async def _work(self, *, wait: bool, concurrency: int) -> None:
+        async with self.app.open_async():
+            await self._revive(STALLED_AFTER_S if wait else 0.0)
+            await self.app.run_worker_async(
+                wait=wait, concurrency=concurrency, install_signal_handlers=wait, listen_notify=wait
+            )
+
+    async def _revive(self, seconds: float) -> None:
+        """Put jobs of dead workers back: their heartbeat stopped."""
+        stalled = await self.app.job_manager.get_stalled_jobs(seconds_since_heartbeat=seconds)
+        for job in stalled:
+            log.warning("job.revived", job=job.id, task=job.task_name)
+            await self.app.job_manager.retry_job(job)
+
+    async def _retry_stalled(self, context: JobContext, /, timestamp: int) -> None:
+        await self._revive(STALLED_AFTER_S)
+
+    def _sync_connector(self) -> procrastinate.SyncPsycopgConnector:
+        return procrastinate.SyncPsycopgConnector(conninfo=self._conninfo)
+
+
+def failed_jobs(session: Session) -> list[dict[str, Any]]:
+    """Dead-lettered jobs, newest first."""
+    rows = session.execute(
+        text(
+            "SELECT id, task_name, args, attempts FROM procrastinate_jobs WHERE status = 'failed' ORDER BY id DESC"
+        )
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def conninfo(url: str) -> str:
+    """libpq connection string of a SQLAlchemy URL (sockets included)."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -1,0 +1,1 @@
+"""The human net: grid, posts, dispatch, visits, cases, clocks, patrols, indicators, bulletins."""

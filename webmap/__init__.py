@@ -1,0 +1,1 @@
+"""The only HTTP floor: API, tiles, live events, the web client, the demonstration."""
