@@ -32,7 +32,11 @@ class DetectionRunRow(Base):
 
     __tablename__ = "detection_run"
     __table_args__ = (
-        Index("uq_detection_run_inputs", "before_scene_id", "after_scene_id", "method", "method_version", "parameters_sha256", unique=True),
+        Index(
+            "uq_detection_run_inputs",
+            *("before_scene_id", "after_scene_id", "method", "method_version", "parameters_sha256"),
+            unique=True,
+        ),
     )  # fmt: skip
 
     run_id: Mapped[UUID] = mapped_column(primary_key=True)

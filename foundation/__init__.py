@@ -1,1 +1,1 @@
-"""The small shared kernel: errors, settings, CRS, divisions, calendar, access, database, audit, blobs, jobs."""
+"""The small shared kernel that keeps the floors apart."""

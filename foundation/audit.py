@@ -81,8 +81,8 @@ def append_pending(session: Session) -> None:
     session.execute(
         text(
             "INSERT INTO audit_entry (seq, at, actor_id, actor_name, action, subject_kind, subject_id, facts,"
-            " prev_hash, hash) VALUES (:seq, :at, :actor_id, :actor_name, :action, :subject_kind, :subject_id,"
-            " CAST(:facts AS text), :prev_hash, :hash)"
+            " prev_hash, hash) VALUES (:seq, :at, :actor_id, :actor_name, :action, :subject_kind,"
+            " :subject_id, CAST(:facts AS text), :prev_hash, :hash)"
         ),
         rows,
     )

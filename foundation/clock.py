@@ -17,7 +17,7 @@ def system_clock() -> datetime:
 
 
 class SteppedClock:
-    """A clock that starts at a given moment, runs on, and can be set forward: for the demonstration and tests."""
+    """A clock that starts at a given moment, runs on, and can be set: for the demonstration and tests."""
 
     def __init__(self, start: datetime) -> None:
         self.set(start)

@@ -1,4 +1,4 @@
-"""The private PostGIS cluster: started on demand, shared by the commands of one data folder, stopped by the last.
+"""The private PostGIS cluster: started on demand, shared by a data folder's commands, stopped by the last.
 
 Socket only, peer authentication, data checksums, fsync on. PostgreSQL refuses to run as root: under root its
 programs run as ``postgres`` (or ``nobody``), and where that user cannot reach the data folder the cluster
@@ -116,7 +116,7 @@ class Cluster:
         raise Unavailable("foundation.cluster.not_started", log=str(self._log()), reason=_tail(self._log()))
 
     def _create(self) -> None:
-        """Make the cluster beside its place and move it there whole, so that a killed start leaves no half."""
+        """Make the cluster beside its place and move it there whole: a killed start leaves no half."""
         making = self._folder.with_name("postgres.making")
         shutil.rmtree(making, ignore_errors=True)
         self._own(making)
@@ -138,7 +138,8 @@ class Cluster:
             raise Unavailable(
                 "foundation.cluster.not_created", folder=str(making), reason=done.stderr.strip()[-500:]
             )
-        (making / "postgresql.conf").open("a").write(CONFIGURATION)
+        with (making / "postgresql.conf").open("a") as file:
+            file.write(CONFIGURATION)
         (making / "pg_hba.conf").write_text("local all all peer map=landwarden\n")
         system_users = {_user_name(), self._user.pw_name if self._user else _user_name()}
         lines = [
@@ -200,7 +201,7 @@ def find_postgres(wanted: str = "") -> Path:
     Raises
     ------
     Unavailable
-        ``foundation.cluster.no_postgres`` or ``foundation.cluster.no_postgis``, with the command that installs it.
+        ``foundation.cluster.no_postgres`` or ``…no_postgis``, with the command that installs it.
     """
     folders = (
         [Path(wanted)]

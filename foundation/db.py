@@ -69,7 +69,8 @@ def set_actor(session: Session, actor: Actor) -> None:
     """Tell row-level security for whom this transaction runs; it ends with the transaction."""
     session.execute(
         text(
-            "SELECT set_config('landwarden.area', :area, true), set_config('landwarden.account', :account, true),"
+            "SELECT set_config('landwarden.area', :area, true),"
+            " set_config('landwarden.account', :account, true),"
             " set_config('landwarden.role', :role, true)"
         ),
         {"area": actor.area_prefix, "account": str(actor.account_id), "role": actor.role},

@@ -104,7 +104,8 @@ def failed_jobs(session: Session) -> list[dict[str, Any]]:
     """Dead-lettered jobs, newest first."""
     rows = session.execute(
         text(
-            "SELECT id, task_name, args, attempts FROM procrastinate_jobs WHERE status = 'failed' ORDER BY id DESC"
+            "SELECT id, task_name, args, attempts FROM procrastinate_jobs"
+            " WHERE status = 'failed' ORDER BY id DESC"
         )
     )
     return [dict(row) for row in rows.mappings()]

@@ -35,7 +35,7 @@ class Runtime:
 
 @contextmanager
 def open_runtime(settings: Settings, *, clock: Clock = system_clock) -> Iterator[Runtime]:
-    """Start the private cluster where no database is named, bring the schema up to date, and hand out a runtime.
+    """Start the private cluster where no database is named, upgrade the schema, hand out a runtime.
 
     Raises
     ------

@@ -84,6 +84,7 @@ def _load_divisions(connection: psycopg.Connection[tuple[object, ...]]) -> None:
         return
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO division (code, name, level, parent_code) VALUES (%s, %s, %s, %s) ON CONFLICT (code) DO NOTHING",
+            "INSERT INTO division (code, name, level, parent_code) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (code) DO NOTHING",
             rows,
         )

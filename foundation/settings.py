@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8800, ge=1, le=65535, description="Port the web server listens on.")
     public_origin: str = Field(
         default="",
-        description="Origin that browsers see (https://…), when a proxy stands in front. Empty: as requested.",
+        description="Origin that browsers see when a proxy stands in front. Empty: as requested.",
     )
     city_code: str = Field(default="410800000000", description="Division code of the city that runs this.")
     language: Literal["zh", "en"] = Field(default="zh", description="Language where a request states none.")

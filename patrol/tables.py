@@ -164,7 +164,7 @@ class VisitRow(Base):
 
 
 class EvidenceRow(Base):
-    """One piece of evidence with its custody: hash claimed at capture, hash on receipt, claims of position."""
+    """One piece of evidence with its custody: hashes at capture and on receipt, claims of position."""
 
     __tablename__ = "evidence"
 
