@@ -14,12 +14,15 @@ from uuid import UUID
 
 import procrastinate
 import structlog
-from procrastinate import JobContext, RetryStrategy
+from procrastinate import JobContext
+from procrastinate.jobs import Job as QueuedJob
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from foundation.db import driver_connection
+from foundation.errors import InvalidInput, NotAllowed, NotFound
 
 if TYPE_CHECKING:
     from foundation.runtime import Runtime
@@ -29,6 +32,16 @@ Job = Callable[..., None]
 MAX_TRIES = 5
 STALLED_AFTER_S = 45.0
 log = structlog.get_logger()
+
+
+class RetryUnlessRefused(BaseRetryStrategy):
+    """Try again with growing pauses, but not what will be refused again: bad input, a missing right."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
+        """When to try next; None gives up and leaves the job among the failed ones."""
+        if isinstance(exception, InvalidInput | NotAllowed | NotFound) or job.attempts + 1 >= MAX_TRIES:
+            return None
+        return RetryDecision(retry_in={"seconds": 2**job.attempts})
 
 
 class JobQueue:
@@ -43,8 +56,11 @@ class JobQueue:
     def __init__(self, database_url: str) -> None:
         self._conninfo = conninfo(database_url)
         self._runtime: Runtime | None = None
+        self.listener: Callable[[str], None] | None = None
+        """Told the name of each job that begins in this process: for progress."""
         self.app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=self._conninfo))
-        self.app.task(name="foundation.retry_stalled", pass_context=True)(self._retry_stalled)
+sweep = self.app.task(name="foundation.retry_stalled", pass_context=True)(self._retry_stalled)
+        self.app.periodic(cron="* * * * *")(sweep)
 
     def bind(self, runtime: Runtime) -> None:
         """Give jobs the runtime they work with, and load those of all floors."""
@@ -56,11 +72,12 @@ class JobQueue:
         """Register a job under its dotted name (``ingest.import_scene``)."""
 
         def run(context: JobContext, /, **arguments: Any) -> None:
+            if self.listener is not None:
+                self.listener(name)
             if self._runtime is not None:
                 job(self._runtime, **arguments)
 
-        retry = RetryStrategy(max_attempts=MAX_TRIES, exponential_wait=2)
-        self.app.task(name=name, retry=retry, pass_context=True)(run)
+        self.app.task(name=name, retry=RetryUnlessRefused(), pass_context=True)(run)
 
     def defer(self, session: Session, name: str, *, lock: str | None = None, **arguments: Any) -> int:
         """Put a job in the queue as part of the caller's transaction; returns its number.
@@ -82,9 +99,13 @@ class JobQueue:
     async def _work(self, *, wait: bool, concurrency: int) -> None:
         async with self.app.open_async():
             await self._revive(STALLED_AFTER_S if wait else 0.0)
-            await self.app.run_worker_async(
-                wait=wait, concurrency=concurrency, install_signal_handlers=wait, listen_notify=wait
-            )
+            while True:
+                await self.app.run_worker_async(
+                    wait=wait, concurrency=concurrency, install_signal_handlers=wait, listen_notify=wait
+                )
+                if wait or not await self.app.job_manager.list_jobs_async(status="todo"):
+                    return
+                await asyncio.sleep(0.5)
 
     async def _revive(self, seconds: float) -> None:
         """Put jobs of dead workers back: their heartbeat stopped."""

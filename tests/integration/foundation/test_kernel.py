@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from foundation import accounts, audit
 from foundation.access import Actor
 from foundation.clock import SteppedClock
-from foundation.errors import NotAllowed, NotAuthenticated
-from foundation.jobs import conninfo
+from foundation.errors import InvalidInput, NotAllowed, NotAuthenticated, Unavailable
+from foundation.jobs import conninfo, failed_jobs
 from foundation.runtime import Runtime
 
 COUNTY = "410883000000"
@@ -189,3 +189,52 @@ def test_a_job_commits_with_its_transaction_and_runs_once(runtime: Runtime) -> N
     runtime.queue.work(until_empty=True)
     runtime.queue.work(until_empty=True)
     assert ran == [1]
+
+
+def test_refused_work_is_not_tried_again_and_stays_visible(runtime: Runtime) -> None:
+    tries: list[str] = []
+
+    def refuse(_runtime: Runtime) -> None:
+        tries.append("t")
+        raise InvalidInput("foundation.division.unknown", code="1")
+
+    runtime.queue.add("t.refuse", refuse)
+    with runtime.database.transaction(runtime.system) as session:
+        runtime.queue.defer(session, "t.refuse")
+    runtime.queue.work(until_empty=True)
+    with runtime.database.transaction(runtime.system) as session:
+        assert [job["task_name"] for job in failed_jobs(session)] == ["t.refuse"]
+    assert tries == ["t"]
+
+
+def test_a_job_whose_worker_died_is_revived(runtime: Runtime) -> None:
+    ran: list[int] = []
+    runtime.queue.add("t.once", lambda _runtime: ran.append(1))
+    with runtime.database.transaction(runtime.system) as session:
+        runtime.queue.defer(session, "t.once")
+        session.execute(
+            text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')")
+        )
+        session.execute(
+            text(
+                "UPDATE procrastinate_jobs SET status = 'doing',"
+                " worker_id = (SELECT id FROM procrastinate_workers)"
+            )
+        )
+    runtime.queue.work(until_empty=True)
+    assert ran == [1]
+
+
+def test_a_passing_fault_is_tried_again(runtime: Runtime) -> None:
+    tries: list[int] = []
+
+    def stumble(_runtime: Runtime) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise Unavailable("foundation.database.unreachable", reason="t")
+
+    runtime.queue.add("t.stumble", stumble)
+    with runtime.database.transaction(runtime.system) as session:
+        runtime.queue.defer(session, "t.stumble")
+    runtime.queue.work(until_empty=True)
+    assert len(tries) == 2
