@@ -59,7 +59,7 @@ class JobQueue:
         self.listener: Callable[[str], None] | None = None
         """Told the name of each job that begins in this process: for progress."""
         self.app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=self._conninfo))
-sweep = self.app.task(name="foundation.retry_stalled", pass_context=True)(self._retry_stalled)
+        sweep = self.app.task(name="foundation.retry_stalled", pass_context=True)(self._retry_stalled)
         self.app.periodic(cron="* * * * *")(sweep)
 
     def bind(self, runtime: Runtime) -> None:
