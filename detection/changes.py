@@ -1,0 +1,126 @@
+"""What a comparison of two dates found: changed objects, their proofs, and how far to trust the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from ingest.raster import RasterGrid
+
+NO_REAL_CHANGE = frozenset({"crop_season", "cloud_shadow"})
+"""Classes that say: seen, and not a change of the land."""
+
+UNCHANGED, CHANGED, NOT_OBSERVED = 0, 1, 255
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedChange:
+    """One changed object.
+
+    Attributes
+    ----------
+    outline : Polygon or MultiPolygon
+        EPSG:4490 lon/lat; columns and rows on a pixel grid.
+    outline_px : Polygon or MultiPolygon
+        Columns and rows of the BEFORE raster.
+    area_m2, area_min_m2, area_max_m2 : float
+        Ellipsoidal, with the error band of edge and registration; pixels on a pixel grid.
+    confidence : float
+        0–1, for ranking; not a calibrated probability.
+    witnesses : mapping
+        Detector name -> whether it agrees.
+    """
+
+    outline: BaseGeometry
+    outline_px: BaseGeometry
+    area_m2: float
+    area_min_m2: float
+    area_max_m2: float
+    change_class: str
+    class_probabilities: Mapping[str, float]
+    confidence: float
+    witnesses: Mapping[str, bool]
+    statistics: Mapping[str, float]
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the class means a change of the land."""
+        return self.change_class not in NO_REAL_CHANGE
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Result of one run; the same inputs give the same result bit for bit.
+
+    Attributes
+    ----------
+    changes : tuple of DetectedChange
+        Ordered from top left, real changes and explained ones alike.
+    change_raster : ndarray, shape (rows, cols), uint8
+        0 unchanged, 1 changed, 255 not observed, on ``grid``.
+    no_change_control : float
+        Share of pixels the same fit flags on an unchanged twin of the pair.
+    """
+
+    changes: tuple[DetectedChange, ...]
+    change_raster: NDArray[np.uint8]
+    grid: RasterGrid
+    sensor: str
+    sensor_reason_zh: str
+    sensor_reason_en: str
+    method: str
+    version: str
+    parameters: Mapping[str, Any]
+    registration: Mapping[str, Any]
+    normalisation: Mapping[str, Any]
+    detectors: Mapping[str, Any]
+    no_change_control: float
+    observed_share: float
+    cloud_share: float
+    before_sha256: str
+    after_sha256: str
+    before_at: datetime | None
+    after_at: datetime | None
+
+    @property
+    def real_changes(self) -> tuple[DetectedChange, ...]:
+        """Changes of the land, without season, cloud and shadow."""
+        return tuple(change for change in self.changes if change.is_real)
+
+    def summary(self) -> dict[str, Any]:
+        """JSON-serialisable account of the run, without geometry."""
+        by_class: dict[str, int] = {}
+        for change in self.changes:
+            by_class[change.change_class] = by_class.get(change.change_class, 0) + 1
+        flagged = int((self.change_raster == CHANGED).sum())
+        observed = int((self.change_raster != NOT_OBSERVED).sum())
+        return {
+            "sensor": self.sensor,
+            "sensor_reason_zh": self.sensor_reason_zh,
+            "sensor_reason_en": self.sensor_reason_en,
+            "method": self.method,
+            "version": self.version,
+            "parameters": dict(self.parameters),
+            "registration": dict(self.registration),
+            "normalisation": dict(self.normalisation),
+            "detectors": dict(self.detectors),
+            "no_change_control": round(self.no_change_control, 6),
+            "observed_share": round(self.observed_share, 4),
+            "cloud_share": round(self.cloud_share, 4),
+            "changed_share": round(flagged / observed, 6) if observed else 0.0,
+            "changes": len(self.changes),
+            "real_changes": len(self.real_changes),
+            "by_class": dict(sorted(by_class.items())),
+            "area_unit": "m2" if self.grid.crs_wkt is not None else "px",
+            "area": round(sum(change.area_m2 for change in self.real_changes), 1),
+            "before_sha256": self.before_sha256,
+            "after_sha256": self.after_sha256,
+            "before_at": self.before_at.isoformat() if self.before_at else None,
+            "after_at": self.after_at.isoformat() if self.after_at else None,
+        }

@@ -1,0 +1,1 @@
+"""Change detectors behind one interface; the registry lists what each needs and makes."""

@@ -1,0 +1,94 @@
+"""The frozen list of detectors, and the choice of one by what the pixels are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from detection.detectors.base import Detector
+from detection.detectors.change_vector import ChangeVector
+from detection.detectors.irmad import Irmad
+from detection.detectors.sar_log_ratio import SarLogRatio
+from foundation.errors import InvalidInput
+from ingest.raster import RasterInfo
+
+Sensor = Literal["multispectral", "rgb", "sar"]
+SENSORS: tuple[Sensor, ...] = ("multispectral", "rgb", "sar")
+FINE_GSD_M = 5.0
+
+
+def _frozen(*detectors: Detector) -> Mapping[str, Detector]:
+    by_name: dict[str, Detector] = {}
+    for detector in detectors:
+        if detector.spec.name in by_name:
+            raise ValueError(f"two detectors are called {detector.spec.name}")
+        by_name[detector.spec.name] = detector
+    return MappingProxyType(by_name)
+
+
+DETECTORS: Mapping[str, Detector] = _frozen(Irmad(), ChangeVector(), SarLogRatio())
+WITNESSES: Mapping[Sensor, tuple[str, ...]] = MappingProxyType(
+    {
+        "multispectral": ("irmad", "change_vector"),
+        "rgb": ("irmad", "change_vector"),
+        "sar": ("sar_log_ratio",),
+    }
+)
+"""For each kind of sensor: the detector that decides, then those that are heard beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorChoice:
+    """Which kind of sensor a pair is taken for, and why, in both languages."""
+
+    sensor: Sensor
+    reason_zh: str
+    reason_en: str
+
+
+def choose_sensor(info: RasterInfo, asked: str) -> SensorChoice:
+    """Kind of sensor by band count, pixel type and resolution, or as asked.
+
+    Raises
+    ------
+    InvalidInput
+        ``detection.unknown_sensor``; ``detection.sensor_does_not_fit`` where the bands cannot serve it.
+    """
+    if asked != "auto":
+        return _asked(info, asked)
+    gsd_m = info.grid.gsd_m()
+    if info.bands <= 2:
+        return SensorChoice(
+            "sar", f"仅 {info.bands} 个波段，按雷达处理", f"{info.bands} band(s): taken as radar"
+        )
+    if info.bands >= 4:
+        text = f"{info.bands} 个波段，按多光谱处理"
+        return SensorChoice("multispectral", text, f"{info.bands} bands: multispectral")
+    if info.dtype != "uint8" or (gsd_m is not None and gsd_m > FINE_GSD_M):
+        return SensorChoice(
+            "multispectral",
+            f"3 个波段、{info.dtype}、分辨率 {_metres(gsd_m)}，按多光谱处理",
+            f"3 bands, {info.dtype}, {_metres(gsd_m)}: multispectral",
+        )
+    return SensorChoice(
+        "rgb",
+        f"3 个 8 位波段、分辨率 {_metres(gsd_m)}，按彩色影像处理",
+        f"3 bands of 8 bits, {_metres(gsd_m)}: colour",
+    )
+
+
+def _asked(info: RasterInfo, asked: str) -> SensorChoice:
+    for sensor in SENSORS:
+        if sensor != asked:
+            continue
+        spec = DETECTORS[WITNESSES[sensor][0]].spec
+        if not spec.min_bands <= info.bands <= spec.max_bands or (sensor == "rgb" and info.bands != 3):
+            raise InvalidInput("detection.sensor_does_not_fit", sensor=asked, bands=info.bands)
+        return SensorChoice(sensor, "用户指定", "as asked")
+    raise InvalidInput("detection.unknown_sensor", sensor=asked, known=", ".join(("auto", *SENSORS)))
+
+
+def _metres(gsd_m: float | None) -> str:
+    return "?" if gsd_m is None else f"{gsd_m:.2g} m"

@@ -1,0 +1,1 @@
+"""Scenes and reference layers: checked, converted, stored."""

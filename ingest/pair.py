@@ -1,0 +1,331 @@
+"""Two dates of one place: refused unless comparable, read on the grid of the earlier one.
+
+The later raster is brought onto the earlier one's grid window by window; neither is ever held whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform as transform_points
+from rasterio.windows import Window
+
+from foundation.errors import InvalidInput
+from ingest.raster import (
+    PICTURE_DRIVERS,
+    RasterGrid,
+    RasterInfo,
+    describe_raster,
+    open_raster,
+    parse_acquired,
+    read_part,
+)
+
+PROBE_SIDE = 128
+SAME_TRANSFORM_PX = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A block of pixels of the common grid: rows ``row`` to ``row + rows``, columns likewise."""
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+    def grown(self, margin: int, shape: tuple[int, int]) -> Box:
+        """Larger by ``margin`` on each side, cut at the scene's edge."""
+        row, col = max(self.row - margin, 0), max(self.col - margin, 0)
+        last_row = min(self.row + self.rows + margin, shape[0])
+        last_col = min(self.col + self.cols + margin, shape[1])
+        return Box(row, col, last_row - row, last_col - col)
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Numpy slices ``(rows, cols)`` into a whole-scene array."""
+        return slice(self.row, self.row + self.rows), slice(self.col, self.col + self.cols)
+
+    def inside(self, outer: Box) -> tuple[slice, slice]:
+        """Slices that cut this box out of an array that covers ``outer``."""
+        row, col = self.row - outer.row, self.col - outer.col
+        return slice(row, row + self.rows), slice(col, col + self.cols)
+
+
+@dataclass(frozen=True, slots=True)
+class PairPixels:
+    """Both dates on one block: float32 (bands, rows, cols) in the files' units, and where each is seen."""
+
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+    is_valid: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePair:
+    """A checked pair and the grid on which it is compared, which is the BEFORE raster's own."""
+
+    before: RasterInfo
+    after: RasterInfo
+    grid: RasterGrid
+    before_at: datetime | None
+    after_at: datetime | None
+    same_grid: bool
+
+    @property
+    def bands(self) -> int:
+        """Bands that both have."""
+        return self.before.bands
+
+    def reader(self) -> PairReader:
+        """A reader of its own for one thread; use as a context manager."""
+        return PairReader(self)
+
+
+def open_pair(
+    before: Path,
+    after: Path,
+    *,
+    pixel_grid: bool = False,
+    before_date: str | None = None,
+    after_date: str | None = None,
+) -> ImagePair:
+    """Check that two rasters can be compared.
+
+    Parameters
+    ----------
+    before, after : Path
+        GeoTIFF or COG; PNG and JPEG with ``pixel_grid``.
+    before_date, after_date : str, optional
+        ISO dates that stand in for the files' own.
+
+    Raises
+    ------
+    InvalidInput
+        The codes of :func:`ingest.raster.describe_raster`, and ``ingest.pair.same_file``, ``.same_picture``,
+        ``.same_date``, ``.date_order``, ``.band_count``, ``.size_differs``, ``.mixed_georeference``,
+        ``.no_overlap``, ``.nodata_everywhere``.
+    """
+    first = describe_raster(before, pixel_grid=pixel_grid)
+    second = describe_raster(after, pixel_grid=pixel_grid)
+    if first.sha256 == second.sha256:
+        raise InvalidInput("ingest.pair.same_file", before=before.name, after=after.name)
+    before_at, after_at = _ordered_dates(first, second, before_date=before_date, after_date=after_date)
+    if first.bands != second.bands:
+        raise InvalidInput("ingest.pair.band_count", before=first.bands, after=second.bands)
+    same_grid = _check_grids(first, second)
+    pair = ImagePair(first, second, first.grid, before_at, after_at, same_grid)
+    _probe_content(pair)
+    return pair
+
+
+class PairReader:
+    """Reads blocks of both dates on the common grid; not shared between threads.
+
+    PNG and JPEG can only be decoded from their first line on: they are held whole once read.
+    """
+
+    def __init__(self, pair: ImagePair) -> None:
+        self.pair = pair
+        self._stack = contextlib.ExitStack()
+        self._before: Any = None
+        self._after: Any = None
+        self._pictures: dict[Path, tuple[NDArray[np.float32], NDArray[np.bool_]]] = {}
+
+    def __enter__(self) -> PairReader:
+        self._before = self._stack.enter_context(open_raster(self.pair.before.path, self.pair.before.driver))
+        self._after = self._stack.enter_context(open_raster(self.pair.after.path, self.pair.after.driver))
+        if not self.pair.same_grid:
+            self._after = self._stack.enter_context(_warped(self._after, self.pair))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def read_before(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """BEFORE on a block: float32 (bands, rows, cols) and validity (rows, cols)."""
+        return self._read(self._before, self.pair.before, box, is_warped=False)
+
+    def read_after(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """AFTER on a block of BEFORE's grid, not yet co-registered."""
+        return self._read(self._after, self.pair.after, box, is_warped=not self.pair.same_grid)
+
+    def _read(
+        self, source: Any, info: RasterInfo, box: Box, *, is_warped: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        if info.driver not in PICTURE_DRIVERS:
+            return _read(source, info, box, is_warped=is_warped)
+        if info.path not in self._pictures:
+            rows, cols = info.grid.shape
+            self._pictures[info.path] = _read(source, info, Box(0, 0, rows, cols), is_warped=False)
+        pixels, is_valid = self._pictures[info.path]
+        return pixels[(slice(None), *box.slices)].copy(), is_valid[box.slices].copy()
+
+
+def _read(
+    source: Any, info: RasterInfo, box: Box, *, is_warped: bool
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    window = Window(box.col, box.row, box.cols, box.rows)
+    indexes = list(range(1, info.bands + 1))
+    raw = read_part(source, window, indexes, info.path)
+    if is_warped or (info.has_mask and info.nodata is None):
+        is_valid = source.dataset_mask(window=window) > 0
+    elif info.nodata is not None and not np.isnan(info.nodata):
+        is_valid = (raw != np.asarray(info.nodata).astype(raw.dtype)).any(axis=0)
+    elif info.bands > 1 and info.grid.crs_wkt is not None:
+        is_valid = (raw != 0).any(axis=0)
+    else:
+        is_valid = np.ones(raw.shape[1:], bool)
+    pixels = raw.astype(np.float32)
+    if raw.dtype.kind == "f":
+        is_finite = np.isfinite(pixels).all(axis=0)
+        is_valid &= is_finite
+    pixels[:, ~is_valid] = 0.0
+    return pixels, is_valid
+
+
+def _warped(source: Any, pair: ImagePair) -> Any:
+    """AFTER as a view on BEFORE's grid: bilinear, or averaged where AFTER is the finer one."""
+    scale = _scale_ratio(pair)
+    options: dict[str, Any] = {
+        "crs": rasterio.crs.CRS.from_wkt(pair.grid.crs_wkt),
+        "transform": pair.grid.transform,
+        "width": pair.grid.cols,
+        "height": pair.grid.rows,
+        "resampling": Resampling.average if scale > 1.6 else Resampling.cubic,
+        "tolerance": 0.05,
+        "warp_mem_limit": 64,
+    }
+    if pair.after.nodata is None and not pair.after.has_mask:
+        options["add_alpha"] = True
+    elif pair.after.nodata is not None:
+        options |= {"src_nodata": pair.after.nodata, "nodata": pair.after.nodata}
+    return WarpedVRT(source, **options)
+
+
+def _scale_ratio(pair: ImagePair) -> float:
+    """How many AFTER pixels one BEFORE pixel holds along a side."""
+    coarse, fine = pair.grid.gsd_m(), pair.after.grid.gsd_m()
+    return coarse / fine if coarse and fine else 1.0
+
+
+def _ordered_dates(
+    first: RasterInfo, second: RasterInfo, *, before_date: str | None, after_date: str | None
+) -> tuple[datetime | None, datetime | None]:
+    before_at = parse_acquired(before_date, field="--before-date") if before_date else first.acquired_at
+    after_at = parse_acquired(after_date, field="--after-date") if after_date else second.acquired_at
+    if before_at is None or after_at is None:
+        return before_at, after_at
+    facts = {"before": before_at.isoformat(), "after": after_at.isoformat()}
+    if before_at == after_at:
+        raise InvalidInput("ingest.pair.same_date", **facts)
+    if before_at > after_at:
+        raise InvalidInput("ingest.pair.date_order", **facts)
+    return before_at, after_at
+
+
+def _check_grids(first: RasterInfo, second: RasterInfo) -> bool:
+    """Whether both lie on one grid; refuses grids that cannot be brought together."""
+    if (first.grid.crs_wkt is None) != (second.grid.crs_wkt is None):
+        raise InvalidInput(
+            "ingest.pair.mixed_georeference",
+            file=(first if first.grid.crs_wkt is None else second).path.name,
+        )
+    if first.grid.crs_wkt is None:
+        if first.grid.shape != second.grid.shape:
+            raise InvalidInput(
+                "ingest.pair.size_differs",
+                before=f"{first.grid.cols}×{first.grid.rows}",
+                after=f"{second.grid.cols}×{second.grid.rows}",
+            )
+        return True
+    if _is_same_grid(first.grid, second.grid):
+        return True
+    if not _overlaps(first.grid, second.grid):
+        raise InvalidInput("ingest.pair.no_overlap", before=first.path.name, after=second.path.name)
+    return False
+
+
+def _is_same_grid(first: RasterGrid, second: RasterGrid) -> bool:
+    if first.shape != second.shape:
+        return False
+    if rasterio.crs.CRS.from_wkt(first.crs_wkt) != rasterio.crs.CRS.from_wkt(second.crs_wkt):
+        return False
+    shift: Affine = ~first.transform @ second.transform
+    corners = [
+        shift @ point for point in ((0, 0), (first.cols, 0), (0, first.rows), (first.cols, first.rows))
+    ]
+    wanted = ((0, 0), (first.cols, 0), (0, first.rows), (first.cols, first.rows))
+    return all(
+        max(abs(x - u), abs(y - v)) < SAME_TRANSFORM_PX
+        for (x, y), (u, v) in zip(corners, wanted, strict=True)
+    )
+
+
+def _overlaps(first: RasterGrid, second: RasterGrid) -> bool:
+    """Whether the outline of AFTER, drawn on BEFORE's pixel grid, meets BEFORE's rectangle."""
+    points = second.corners(16)
+    xs, ys = transform_points(
+        rasterio.crs.CRS.from_wkt(second.crs_wkt),
+        rasterio.crs.CRS.from_wkt(first.crs_wkt),
+        points[:, 0].tolist(),
+        points[:, 1].tolist(),
+    )
+    inverse, east, north = ~first.transform, np.asarray(xs), np.asarray(ys)
+    cols = inverse.a * east + inverse.b * north + inverse.c
+    rows = inverse.d * east + inverse.e * north + inverse.f
+    if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
+        return False
+    inside_cols = cols.min() < first.cols - 1 and cols.max() > 1
+    return bool(inside_cols and rows.min() < first.rows - 1 and rows.max() > 1)
+
+
+def _probe_content(pair: ImagePair) -> None:
+    """Look at a lattice of small windows: is anything seen on both dates, and is it two pictures?"""
+    rows, cols = pair.grid.shape
+    side = min(PROBE_SIDE, rows, cols)
+    seen = {"before": False, "after": False, "both": False}
+    differs = False
+    with pair.reader() as reader, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        for row in _lattice(rows, side):
+            for col in _lattice(cols, side):
+                box = Box(row, col, side, side)
+                before, is_before = reader.read_before(box)
+                after, is_after = reader.read_after(box)
+                seen["before"] |= bool(is_before.any())
+                seen["after"] |= bool(is_after.any())
+                is_both = is_before & is_after
+                seen["both"] |= bool(is_both.any())
+                differs |= bool((before[:, is_both] != after[:, is_both]).any())
+    for epoch, info in (("before", pair.before), ("after", pair.after)):
+        if not seen[epoch] and (epoch == "before" or pair.same_grid):
+            raise InvalidInput("ingest.pair.nodata_everywhere", file=info.path.name)
+    if not seen["both"]:
+        raise InvalidInput("ingest.pair.no_overlap", before=pair.before.path.name, after=pair.after.path.name)
+    if not differs:
+        raise InvalidInput(
+            "ingest.pair.same_picture", before=pair.before.path.name, after=pair.after.path.name
+        )
+
+
+def _lattice(length: int, side: int) -> list[int]:
+    """Starts of windows that cover a short side wholly, a long one at 8 even places."""
+    if length <= 8 * side:
+        return sorted({min(start, length - side) for start in range(0, length, side)})
+    return sorted({round(i * (length - side) / 7) for i in range(8)})
