@@ -1,0 +1,90 @@
+"""The door of the demonstration county: builds imagery, layers, posts, patrols and the truth in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ingest.sources.synthetic.changes import plant_changes
+from ingest.sources.synthetic.land import draw_land, lay_out_land
+from ingest.sources.synthetic.layers import write_layers
+from ingest.sources.synthetic.posts import write_posts
+from ingest.sources.synthetic.rounds import write_patrols
+from ingest.sources.synthetic.scenes import write_scenes
+from ingest.sources.synthetic.truth import write_truth
+
+Size = Literal["small", "demo", "large"]
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CountyFiles:
+    """What was written.
+
+    Attributes
+    ----------
+    layers : dict
+        Layer kind → GeoPackage; ``parcel_later`` is the register's second snapshot.
+    after_cloud : Path
+        Delivered cloud mask of the second image: 1 cloud, 2 cloud shadow, 0 clear.
+    truth : Path
+        Folder with the planted changes; for evaluation only.
+    """
+
+    folder: Path
+    before: Path
+    after: Path
+    after_cloud: Path
+    layers: dict[str, Path]
+    posts: Path
+    patrols: Path
+    truth: Path
+
+
+def build_county(
+    folder: Path,
+    *,
+    seed: int = 4108,
+    size: Size = "demo",
+    omit: Collection[str] = (),
+    progress: Progress | None = None,
+) -> CountyFiles:
+    """Write the demonstration county below a folder.
+
+    Same seed, same pixels and attributes. Imagery is EPSG:4547 at 2 m, layers and truth are EPSG:4490.
+
+    Parameters
+    ----------
+    omit : collection of str
+        Planted changes (``C001`` …) that are not rendered into the second image; layers stay the same.
+    progress : callable, optional
+        Gets the name of the step and the share done, 0–1.
+
+    Raises
+    ------
+    Defect
+        ``ingest.synthetic.no_room`` when a seed leaves no place for a situation.
+    """
+    tell = progress or _silent
+    inputs = folder / "inputs"
+    tell("lay out", 0.02)
+    land = lay_out_land(size, seed)
+    tell("plant changes", 0.12)
+    changes = plant_changes(land, size)
+    draw_land(land)
+    tell("layers", 0.18)
+    layers = write_layers(land, changes, inputs / "layers")
+    tell("posts", 0.38)
+    posts = write_posts(land, inputs / "posts.csv")
+    patrols = write_patrols(land, inputs / "patrols.jsonl")
+    truth = write_truth(land, changes, folder / "truth", omitted=omit)
+    tell("imagery", 0.45)
+    scenes = write_scenes(land, changes, inputs / "scenes", omit=omit, progress=tell)
+    tell("done", 1.0)
+    return CountyFiles(folder, *scenes, layers=layers, posts=posts, patrols=patrols, truth=truth)
+
+
+def _silent(_step: str, _share: float) -> None:
+    """No progress wanted."""
