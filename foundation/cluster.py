@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from foundation.blobs import storage_error
-from foundation.errors import Unavailable
+from foundation.errors import Conflict, Unavailable
 
 DATABASE = "landwarden"
 OWNER = "landwarden_owner"
@@ -78,6 +78,26 @@ class Cluster:
                 yield
             finally:
                 self._stop_if_last(lease)
+
+    def discard(self) -> None:
+        """Stop the server and remove the database for good.
+
+        Raises
+        ------
+        Conflict
+            ``foundation.cluster.in_use`` while another command works with it.
+        """
+        if not self._folder.parent.exists():
+            return
+        with self._lock_file("lease") as lease, self._lock_file("start") as start:
+            fcntl.flock(start, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Conflict("foundation.cluster.in_use", folder=str(self._folder)) from error
+            self._run("pg_ctl", "stop", "-D", self._folder, "-m", "immediate", "-s", "-w")
+            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.socket_dir, ignore_errors=True)
 
     def _choose_folder(self, data_dir: Path) -> Path:
         if self._user is None or _reachable(data_dir, self._user):

@@ -1,0 +1,236 @@
+"""The demonstration, stage by stage. Every stage finds what stands and does only what is missing."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from foundation.calendar import SHANGHAI
+from foundation.clock import SteppedClock
+from foundation.errors import Unavailable
+from foundation.jobs import failed_jobs
+from foundation.runtime import Runtime
+from ingest.sources.synthetic.county import CountyFiles, Size, build_county, county_files
+from webmap.app import create_app
+from webmap.demo.ground import read_ground
+from webmap.demo.measure import found_patches, measure
+from webmap.demo.people import CITY, COUNTY, Holder, People, make_accounts, read_holders
+from webmap.demo.weeks import Weeks
+from webmap.server import free_port, serve
+
+COUNTY_DIGITS = COUNTY[:6]
+OPENING = datetime(2026, 9, 8, 14, 0, tzinfo=SHANGHAI)
+"""Three hours after the second image: the chain begins."""
+MORNING_AFTER = datetime(2026, 10, 12, 8, 30, tzinfo=SHANGHAI)
+"""When the served demonstration opens: the Monday after the last simulated day."""
+REPORTS = (
+    *(("weekly_bulletin", f"2026-W{week}", f"2026-{month_day}") for week, month_day in
+      ((37, "09-14"), (38, "09-21"), (39, "09-28"), (40, "10-05"))),
+    ("monthly_ranking", "2026-09", "2026-10-01"),
+)  # fmt: skip
+"""What is issued, and on which morning."""
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """One county on one runtime whose clock can be set."""
+
+    runtime: Runtime
+    clock: SteppedClock
+    folder: Path
+    files: CountyFiles
+    holders: dict[str, Holder]
+
+
+def prepare(
+    runtime: Runtime, clock: SteppedClock, *, size: Size, seed: int, progress: Progress
+) -> Demonstration:
+    """Inputs, imports, detection, judgement, cases: everything that comes before people act."""
+    folder = runtime.settings.data_dir / "demo" / f"county-{size}-{seed}"
+    files = build_inputs(folder, size=size, seed=seed, progress=progress)
+    holders = read_holders(files.posts)
+    clock.set(OPENING)
+    _work_off(runtime, _import_jobs(runtime, files), progress)
+    accounts = make_accounts(runtime, holders, clock=clock)
+    _work_off(
+        runtime,
+        [
+            (
+                "patrol.import_posts",
+                {"path": str(files.posts), "accounts": {k: str(v) for k, v in accounts.items()}},
+            ),
+            ("patrol.import_grid", {"county_code": COUNTY_DIGITS}),
+        ],
+        progress,
+    )
+    before, after = _scenes(runtime)
+    detect = {"before_scene_id": before, "after_scene_id": after, "cloud_mask": str(files.after_cloud)}
+    _work_off(runtime, [("detection.detect", detect)], progress)
+    _work_off(runtime, [("detection.judge", {}), ("patrol.open_cases", {})], progress)
+    _work_off(runtime, [("patrol.import_patrols", {"path": str(files.patrols)})], progress)
+    return Demonstration(runtime, clock, folder, files, holders)
+
+
+def build_inputs(folder: Path, *, size: Size, seed: int, progress: Progress) -> CountyFiles:
+    """The county's files; made beside their place and renamed when whole."""
+    if not folder.exists():
+        making = folder.with_name(folder.name + ".making")
+        shutil.rmtree(making, ignore_errors=True)
+        build_county(making, seed=seed, size=size, progress=progress)
+        making.rename(folder)
+    progress("县域数据就绪 county ready", 1.0)
+    return county_files(folder)
+
+
+def simulate(demo: Demonstration, *, progress: Progress) -> None:
+    """The weeks in which people act, over HTTP on a free port of this machine."""
+    last_event = _last_event(demo.runtime)
+    with _served(create_app(demo.runtime), free_port()) as origin:
+        people = People(origin)
+        try:
+            ground = read_ground(demo.folder)
+            weeks = Weeks(people, demo.holders, ground, demo.clock, lambda: _close_day(demo), progress)
+            weeks.run(last_event)
+        finally:
+            people.close()
+    _close_day(demo)
+
+
+def result(demo: Demonstration) -> dict[str, Any]:
+    """The measurement against the planted truth, and the state of the cases."""
+    measured = measure(found_patches(demo.runtime), read_ground(demo.folder))
+    with demo.runtime.database.transaction(demo.runtime.system) as session:
+        states = session.execute(
+            text("SELECT display_state, count(*) FROM patch_overview GROUP BY 1 ORDER BY 1")
+        ).all()
+        reports = session.execute(
+            text("SELECT kind, period, status FROM bulletin ORDER BY period, kind")
+        ).all()
+    measured["states"] = {row[0]: row[1] for row in states}
+    measured["reports"] = [dict(row._mapping) for row in reports]
+    return measured
+
+
+def inspector_login(demo: Demonstration) -> str:
+    """The grid officer with most open work: whoever signs in as inspector finds something to do."""
+    with demo.runtime.database.transaction(demo.runtime.system) as session:
+        row = session.execute(
+            text(
+                "SELECT a.login FROM assignment t JOIN account a ON a.account_id = t.holder_account_id"
+                " WHERE a.role = 'grid_officer' AND t.status IN ('sent', 'signed')"
+                " GROUP BY a.login ORDER BY count(*) DESC, a.login LIMIT 1"
+            )
+        ).scalar()
+    if row:
+        return str(row)
+    return min(holder.login for holder in demo.holders.values() if holder.kind == "grid_officer")
+
+
+def open_to_visitors(demo: Demonstration, *, host: str, port: int) -> None:
+    """Serve the map, with a worker beside it, until interrupted. The clock goes on from the last day."""
+    last = _last_event(demo.runtime)
+    demo.clock.set(max(MORNING_AFTER, last + timedelta(minutes=1)) if last else MORNING_AFTER)
+    serve(create_app(demo.runtime), host, port)
+
+
+def _import_jobs(runtime: Runtime, files: CountyFiles) -> list[tuple[str, dict[str, Any]]]:
+    jobs: list[tuple[str, dict[str, Any]]] = [
+        (
+            "ingest.import_layer",
+            {"path": str(path), "layer_kind": kind, "county_code": COUNTY_DIGITS, "valid_from": "2026-01-01"},
+        )
+        for kind, path in files.layers.items()
+        if kind != "parcel_later"
+    ]
+    jobs += [
+        ("ingest.import_scene", {"path": str(path), "county_code": COUNTY_DIGITS})
+        for path in (files.before, files.after)
+    ]
+    return jobs
+
+
+def _work_off(runtime: Runtime, jobs: list[tuple[str, dict[str, Any]]], progress: Progress) -> None:
+    """Put jobs in the queue and run it empty here. Work that stands already is found and left by the jobs.
+
+    Raises
+    ------
+    Unavailable
+        ``webmap.demo.job_failed`` naming the first job that was given up.
+    """
+    done = 0
+
+    def tell(name: str) -> None:
+        nonlocal done
+        done += 1
+        progress(name, min(done / max(len(jobs), 1), 1.0))
+
+    with runtime.database.transaction(runtime.system) as session:
+        given_up = {job["id"] for job in failed_jobs(session)}
+        for name, arguments in jobs:
+            runtime.queue.defer(session, name, **arguments)
+    runtime.queue.listener = tell
+    runtime.queue.work(until_empty=True)
+    runtime.queue.listener = None
+    with runtime.database.transaction(runtime.system) as session:
+        failed = [job for job in failed_jobs(session) if job["id"] not in given_up]
+    if failed:
+        raise Unavailable("webmap.demo.job_failed", job=failed[-1]["task_name"])
+
+
+def _close_day(demo: Demonstration) -> None:
+    """What the platform does by itself: escalate what is overdue, issue what is due."""
+    runtime, today = demo.runtime, demo.clock().date().isoformat()
+    jobs: list[tuple[str, dict[str, Any]]] = [("patrol.run_clocks", {})]
+    with runtime.database.transaction(runtime.system) as session:
+        issued = {tuple(row) for row in session.execute(text("SELECT kind, period FROM bulletin"))}
+    for kind, period, morning in REPORTS:
+        if morning <= today and (kind, period) not in issued:
+            jobs.append(("patrol.issue_bulletin", {"kind": kind, "period": period, "division_code": CITY}))
+    _work_off(runtime, jobs, lambda _name, _share: None)
+
+
+def _scenes(runtime: Runtime) -> tuple[str, str]:
+    with runtime.database.transaction(runtime.system) as session:
+        rows = session.execute(text("SELECT scene_id FROM scene ORDER BY acquired_at")).scalars().all()
+    return str(rows[0]), str(rows[-1])
+
+
+def _last_event(runtime: Runtime) -> datetime | None:
+    """When somebody last moved a case; the system's own opening does not count."""
+    with runtime.database.transaction(runtime.system) as session:
+        moment: datetime | None = session.execute(
+            text("SELECT max(at) FROM case_event WHERE actor_id <> :system"),
+            {"system": runtime.system.account_id},
+        ).scalar()
+    return moment
+
+
+@contextmanager
+def _served(app: FastAPI, port: int) -> Iterator[str]:
+    """The application on a loopback port for as long as the block lasts."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, name="demo-server", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise Unavailable("webmap.server.port_busy", host="127.0.0.1", port=port)
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
