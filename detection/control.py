@@ -12,7 +12,7 @@ SPECKLE_LOOKS = 4.0
 
 
 def unchanged_twin(block: PairPixels, number: int, *, is_speckle: bool) -> PairPixels:
-    """BEFORE again as AFTER, with the pair's own offset and noise, or with speckle for radar.
+    """BEFORE on both dates, with the pair's own offset and noise shared between them, or with speckle for radar.
 
     Parameters
     ----------
@@ -27,6 +27,8 @@ def unchanged_twin(block: PairPixels, number: int, *, is_speckle: bool) -> PairP
     gap = block.after[:, is_valid] - before[:, is_valid]
     middle = np.median(gap, axis=1)
     sigma = 1.4826 * np.median(np.abs(gap - middle[:, None]), axis=1)
-    noise = random.standard_normal(before.shape)
-    shift: NDArray[np.float64] = sigma[:, None, None] * noise + middle[:, None, None]
-    return PairPixels(before, (before + shift).astype(np.float32), is_valid)
+    sigma_each = sigma[:, None, None] / np.sqrt(2.0)
+    first = before + sigma_each * random.standard_normal(before.shape)
+    second: NDArray[np.float64] = before + middle[:, None, None]
+    second = second + sigma_each * random.standard_normal(before.shape)
+    return PairPixels(first.astype(np.float32), second.astype(np.float32), is_valid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import geopandas as gpd
@@ -44,7 +45,8 @@ def write_outlines(detection: Detection, target: Path) -> None:
     crs = None if detection.grid.crs_wkt is None else STORAGE_EPSG
     outlines = [change.outline for change in detection.changes]
     frame = gpd.GeoDataFrame(rows, columns=columns, geometry=outlines, crs=crs)
-    with written_whole(target) as part:
+    with written_whole(target) as part, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="'crs' was not provided")
         part.unlink()
         frame.to_file(
             part,

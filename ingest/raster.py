@@ -120,7 +120,10 @@ class RasterInfo:
 
 @lru_cache(maxsize=64)
 def _crs(wkt: str) -> CRS:
-    return CRS.from_user_input(wkt)
+    """By its EPSG number where it has one: WKT inside a TIFF has lost the area of use."""
+    crs = CRS.from_user_input(wkt)
+    epsg = crs.to_epsg()
+    return CRS.from_epsg(epsg) if epsg else crs
 
 
 def describe_raster(path: Path, *, pixel_grid: bool = False) -> RasterInfo:

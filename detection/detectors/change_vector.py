@@ -25,6 +25,8 @@ from ingest.pair import PairPixels
 SAMPLE_PIXELS = 131_072
 MIN_PIXELS = 64
 SMOOTH_SIGMA_PX = 1.0
+OWN_LIMIT = 4.0
+"""A smoothed square counts up to four times the pixel's own: strong change must not spill over its edge."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class ChangeVectorFit:
             total += shift * shift
         total[~pixels.is_valid] = 0.0
         blurred = cv2.GaussianBlur(total, (7, 7), SMOOTH_SIGMA_PX, borderType=cv2.BORDER_REFLECT_101)
+        blurred = np.minimum(blurred, OWN_LIMIT * total)
         score: FloatGrid = np.sqrt(np.maximum(blurred, 0.0) / len(self.gain)).astype(np.float32)
         score[~pixels.is_valid] = 0.0
         return score

@@ -29,6 +29,10 @@ MIN_PIXELS_PER_BAND = 40
 MAX_ITERATIONS = 50
 TOLERANCE = 1e-3
 RIDGE = 1e-6
+OWN_LIMIT = 4.0
+"""A smoothed χ² counts up to four times the pixel's own: strong change must not spill over its edge."""
+MIN_WEIGHT = 0.1
+"""Weights that shrink below this mean cling to a few look-alike pixels (saturated, quantised): stop before."""
 SMOOTH_SIGMA_PX = 1.0
 
 
@@ -58,10 +62,11 @@ class IrmadFit:
         chi[~pixels.is_valid] = 0.0
         if self.smooth_sigma_px > 0:
             weight = pixels.is_valid.astype(np.float32)
-            chi = _blurred(chi, self.smooth_sigma_px)
+            smooth = _blurred(chi, self.smooth_sigma_px)
             if not pixels.is_valid.all():
                 weight = _blurred(weight, self.smooth_sigma_px)
-                chi /= np.maximum(weight, 1e-3)
+                smooth /= np.maximum(weight, 1e-3)
+            chi = np.minimum(smooth, OWN_LIMIT * chi)
         score: FloatGrid = np.sqrt(np.maximum(chi, 0.0)).astype(np.float32)
         score[~pixels.is_valid] = 0.0
         return score
@@ -127,7 +132,7 @@ def fit_irmad(before: NDArray[np.float64], after: NDArray[np.float64]) -> IrmadF
     while iterations < MAX_ITERATIONS:
         iterations += 1
         weights = chi_square_survival(chi, bands)
-        if weights.sum() < MIN_PIXELS_PER_BAND * bands:
+        if weights.mean() < MIN_WEIGHT or weights.sum() < MIN_PIXELS_PER_BAND * bands:
             break
         matrix, centre, correlations, chi = _mad(z, weights, bands)
         if np.abs(correlations - previous).max() < TOLERANCE:
