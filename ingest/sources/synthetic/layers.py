@@ -81,7 +81,7 @@ def _divisions(land: Land) -> list[Row]:
     ]
     for township in sorted({village.township_code for village in land.villages}):
         members = [village.territory for village in land.villages if village.township_code == township]
-        rows.append(_division_row(township, "乡", shapely.coverage_union_all(members)))
+        rows.append(_division_row(township, "乡", shapely.union_all(members)))
     return rows
 
 

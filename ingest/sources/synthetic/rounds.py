@@ -71,7 +71,7 @@ def _area_of(land: Land, post: Post) -> BaseGeometry:
     if post.tier == 4:
         return next(village.territory for village in land.villages if village.code == post.division_code)
     members = [village.territory for village in land.villages if village.township_code == post.division_code]
-    joined: BaseGeometry = shapely.coverage_union_all(members)
+    joined: BaseGeometry = shapely.union_all(members)
     return joined
 
 

@@ -40,7 +40,7 @@ def survey_patches(land: Land, changes: list[Change]) -> list[SurveyPatch]:
     for key in np.unique(group):
         members = faces[group == key]
         piece, village = divmod(int(key), len(territories))
-        shape = members[0] if len(members) == 1 else shapely.coverage_union_all(members)
+        shape = members[0] if len(members) == 1 else shapely.union_all(members)
         for part in shapely.get_parts(shape):
             patches.append(SurveyPatch(part, pieces[piece][1], land.villages[village].code))
     return patches

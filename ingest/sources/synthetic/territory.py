@@ -89,13 +89,16 @@ def _territories(frame: Frame, sites: NDArray[np.float64], step_m: float) -> lis
     bent = bend(
         shapely.get_parts(cells), step_m=60.0, amplitude_m=step_m * 0.028, wave_m=step_m * 0.55, phase=1.3
     )
-    clipped = shapely.intersection(bent, frame.rectangle)
-    tree = shapely.STRtree(clipped)
-    order = []
-    for site in sites:
-        found = tree.query(shapely.Point(site), predicate="intersects")
-        order.append(max(polygons_of(clipped[int(found[0])]), key=lambda part: part.area))
-    return order
+    lines = shapely.intersection(shapely.boundary(bent), frame.rectangle)
+    noded = shapely.union_all(np.append(lines, frame.rectangle.exterior), grid_size=0.02)
+    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
+    nearest = [int(np.argmin(shapely.distance(face.point_on_surface(), shapely.points(sites)))) for face in faces]
+    holder = [int(np.argmin(shapely.distance(faces, shapely.Point(site)))) for site in sites]
+    joined = []
+    for number in range(len(sites)):
+        own = {holder[number]} | {index for index, near in enumerate(nearest) if near == number and index not in holder}
+        joined.append(shapely.union_all(faces[sorted(own)]))
+    return [max(polygons_of(shape), key=lambda part: part.area) for shape in joined]
 
 
 def _codes(cells: list[tuple[int, int]], size: dict[str, Any]) -> list[str]:
