@@ -1,0 +1,285 @@
+"""Desk judgement (内业判定): measure once, then judge from the measured numbers alone, so that it replays.
+
+`measure` turns geometry into JSON; `evaluate` turns that JSON and a rule set into the suggestion. Neither
+reads a clock, a file or a database. The suggestion ranks and explains; a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from detection.facts import approvals_for, facts_of, legal_group, window
+from detection.overlay import (
+    APPROVAL_KINDS,
+    CONTROL_KINDS,
+    JudgedShape,
+    LegalFeature,
+    approval_rows,
+    control_overlay,
+    coverage,
+    land_overlay,
+    land_partition,
+    largest_parcel,
+    nearest_mine,
+    permit_timing,
+)
+from detection.rules import RuleSet
+from detection.sentences import Sentence, approval_sentences, area_text, source_text, survey_sentences, words
+
+INPUTS_FORM = 1
+PARTITION_NAMES = {
+    "basic_farmland": ("永久基本农田", "bad"),
+    "cropland": ("一般耕地", "bad"),
+    "other_agricultural": ("其他农用地", "neutral"),
+    "construction": ("建设用地", "good"),
+    "unused": ("未利用地", "neutral"),
+    "unsurveyed": ("调查图层未覆盖", "neutral"),
+}
+VIOLATING = frozenset({"suspected", "partly_exceeded", "borderline", "order_unknown"})
+
+
+@dataclass(frozen=True)
+class JudgedPatch:
+    """What is known of a patch before the layers are asked.
+
+    Attributes
+    ----------
+    divisions : sequence of mapping
+        ``{code, share}`` of the villages that it touches, largest first.
+    neighbours : sequence of mapping
+        ``{number, share}`` of other patches on the same ground.
+    """
+
+    number: str
+    change_class: str
+    shape: JudgedShape
+    divisions: Sequence[Mapping[str, Any]]
+    neighbours: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+
+def measure(
+    patch: JudgedPatch,
+    features: Sequence[LegalFeature],
+    *,
+    layers: Sequence[Mapping[str, Any]],
+    rules: RuleSet,
+) -> dict[str, Any]:
+    """All inputs of a judgement as JSON values.
+
+    Parameters
+    ----------
+    features : sequence of LegalFeature
+        At least those that touch the patch, from the versions in force; mining rights within 60 m as well.
+    layers : sequence of mapping
+        ``{kind, version_id, source_name, valid_from, imported_at}`` for every kind that judgement asks;
+        ``version_id`` None where none was in force.
+    """
+    shape, of_kind = patch.shape, _by_kind(features)
+    table = rules.content["judgement"]["land_classes"]
+    width_m, length_m = shape.strip()
+    land, basic = of_kind.get("land_survey", []), of_kind.get("basic_farmland", [])
+    permits = [
+        *(f for kind in APPROVAL_KINDS for f in of_kind.get(kind, [])),
+        *of_kind.get("planning_permit", []),
+    ]
+    inputs: dict[str, Any] = {
+        "form": INPUTS_FORM,
+        "patch": {
+            "number": patch.number,
+            "change_class": patch.change_class,
+            "area_m2": round(shape.area_m2, 3),
+            "area_min_m2": round(shape.area_min_m2, 3),
+            "area_max_m2": round(shape.area_max_m2, 3),
+            "band_m": round(shape.band_m, 3),
+            "width_m": round(width_m, 2),
+            "length_m": round(length_m, 2),
+            "before_on": shape.before_on.isoformat(),
+            "after_on": shape.after_on.isoformat(),
+            "divisions": [dict(row) for row in patch.divisions],
+        },
+        "layers": [dict(layer) for layer in layers],
+        "land": land_overlay(shape, land, table),
+        "partition": land_partition(shape, land, basic, table),
+        "controls": {kind: control_overlay(shape, of_kind.get(kind, [])) for kind in CONTROL_KINDS},
+        "approvals": approval_rows(shape, permits),
+        "parcel": largest_parcel(shape, of_kind.get("parcel", [])),
+        "near_mine": nearest_mine(shape, of_kind.get("mining_right", [])),
+        "neighbours": [dict(row) for row in patch.neighbours],
+        "rules_sha256": rules.sha256,
+    }
+    return inputs | {"coverage": _coverage(inputs, shape, permits, rules)}
+
+
+def evaluate(inputs: Mapping[str, Any], rules: RuleSet) -> dict[str, Any]:
+    """The suggestion with everything that explains it; the same inputs and rules give the same value."""
+    facts = facts_of(inputs, rules)
+    rule = rules.first_fit(facts)
+    before_on, law_date = window(inputs)
+    violation = rules.violation(rule.violation_code, law_date) if rule.violation_code else None
+    law_changes = rules.law_changes(violation.code, before_on, law_date) if violation else ()
+    facts["has_law_change"] = bool(law_changes)
+    vocabulary = words(inputs, facts, rules) | {
+        "law_changes": "、".join(day.isoformat() for day in law_changes)
+    }
+    notes = [note for note in rules.notes() if note.fits(facts)]
+    basis = (
+        [{"statute": b.statute, "article": b.article, "text": b.text} for b in violation.basis]
+        if violation
+        else []
+    )
+    deciding: Sentence = {
+        "text": rule.text_zh.format_map(vocabulary),
+        "rule_id": rule.rule_id,
+        "source": _deciding_source(inputs, rules),
+    }
+    remarks = [
+        {"text": note.text_zh.format_map(vocabulary), "rule_id": note.rule_id, "source": ""} for note in notes
+    ]
+    areas = _areas(inputs)
+    is_violating = rule.suggestion in VIOLATING
+    return {
+        "suggestion": rule.suggestion,
+        "suggestion_name": rules.suggestion_name(rule.suggestion),
+        "violation_code": violation.code if violation else None,
+        "violation_name": violation.name_zh if violation else None,
+        "competent_authority": violation.authority if violation else None,
+        "competent_authority_name": violation.authority_name if violation else None,
+        "measure": violation.measure if violation else None,
+        "legal_basis": basis,
+        "law_date": law_date.isoformat(),
+        "severity": rules.severity(areas) if is_violating else 1,
+        "is_borderline": rule.suggestion == "borderline" or _has_close_call(inputs, facts, rules),
+        "group": facts["group"],
+        "sentences": [
+            deciding,
+            *remarks,
+            *survey_sentences(inputs, rules),
+            *approval_sentences(inputs, rules),
+        ],
+        "rule_ids": [rule.key, *(note.key for note in notes)],
+        "overlay": overlay_rows(inputs, rules),
+        "areas_m2": areas,
+        "excess_m2": _excess_m2(inputs, rule.suggestion),
+        "excess": inputs["coverage"]["valid"]["excess"] if rule.suggestion == "partly_exceeded" else None,
+        "layer_versions": [dict(layer) for layer in inputs["layers"] if layer["version_id"]],
+        "rules_sha256": inputs["rules_sha256"],
+    }
+
+
+def overlay_rows(inputs: Mapping[str, Any], rules: RuleSet) -> list[dict[str, Any]]:
+    """Rows of the overlay bar and list; kinds of which nothing was found say 未检出."""
+    whole_m2 = inputs["patch"]["area_m2"]
+    known = {layer["kind"] for layer in inputs["layers"] if layer["version_id"]}
+    rows = [
+        _row(key, name, area_m2=inputs["partition"][key], whole_m2=whole_m2, kind="land", tone=tone)
+        for key, (name, tone) in PARTITION_NAMES.items()
+        if inputs["partition"][key] >= 0.5
+    ]
+    for kind in ("ecological_redline", "urban_boundary"):
+        area_m2 = inputs["controls"][kind]["area_m2"]
+        row = _row(kind, rules.name(kind), area_m2=area_m2, whole_m2=whole_m2, kind="control", tone="neutral")
+        row["tone"] = "bad" if kind == "ecological_redline" and area_m2 >= 0.5 else "neutral"
+        rows.append(row | {"text": _absent(kind, area_m2, known, "未涉及")})
+    for kind in (*APPROVAL_KINDS, "planning_permit"):
+        found = [row for row in inputs["approvals"] if row["kind"] == kind]
+        area_m2 = min(sum(row["area_m2"] for row in found), whole_m2)
+        is_good = any(row["timing"] == "valid" for row in found)
+        row = _row(
+            kind,
+            rules.name(kind),
+            area_m2=area_m2,
+            whole_m2=whole_m2,
+            kind="approval",
+            tone="good" if is_good else "bad",
+        )
+        rows.append(row | {"text": _absent(kind, area_m2, known, "未检出")})
+    return rows
+
+
+def _coverage(
+    inputs: Mapping[str, Any], shape: JudgedShape, permits: Sequence[LegalFeature], rules: RuleSet
+) -> dict[str, Any]:
+    """Coverage by permits that were valid, by those with dates inside the window added, by works permits."""
+    approving = approvals_for(legal_group(inputs, rules), rules)
+    for row in inputs["approvals"]:
+        row["is_approving"] = row["kind"] in approving
+    limits = rules.thresholds
+    sliver_m = max(limits["sliver_floor_m"], limits["sliver_band_factor"] * shape.band_m)
+
+    def timing_of(feature: LegalFeature) -> str:
+        return permit_timing(feature.valid_from, feature.valid_to, shape.before_on, shape.after_on)
+
+    valid = [f for f in permits if f.layer_kind in approving and timing_of(f) == "valid"]
+    inside = [f for f in permits if f.layer_kind in approving and timing_of(f) == "inside"]
+    works = [f for f in permits if f.layer_kind == "planning_permit" and timing_of(f) == "valid"]
+    return {
+        "valid": coverage(shape, valid, sliver_m) if valid else None,
+        "inside": coverage(shape, [*valid, *inside], sliver_m) if inside else None,
+        "works": coverage(shape, works, sliver_m) if works else None,
+        "sliver_m": round(sliver_m, 3),
+    }
+
+
+def _deciding_source(inputs: Mapping[str, Any], rules: RuleSet) -> str:
+    approving = [row for row in inputs["approvals"] if row["is_approving"]]
+    if approving:
+        return source_text(rules, approving[0]["kind"], [approving[0]["feature_no"]])
+    if inputs["land"]:
+        return source_text(rules, "land_survey", inputs["land"][0]["features"])
+    return "影像变化"
+
+
+def _has_close_call(inputs: Mapping[str, Any], facts: Mapping[str, Any], rules: RuleSet) -> bool:
+    """A threshold of the deciding kind lies inside the error band."""
+    patch, limit_m = inputs["patch"], rules.thresholds["road_width_m"]
+    is_strip = patch["length_m"] >= rules.thresholds["road_elongation"] * patch["width_m"]
+    near_width = is_strip and abs(patch["width_m"] - limit_m) <= patch["band_m"]
+    return bool(facts["approval"] == "straddles" or facts["size"] == "straddles" or near_width)
+
+
+def _excess_m2(inputs: Mapping[str, Any], suggestion: str) -> float:
+    """Area that counts as unlawful: the excess only, or the whole."""
+    if suggestion == "partly_exceeded":
+        return float(inputs["coverage"]["valid"]["excess_m2"])
+    return float(inputs["patch"]["area_m2"]) if suggestion in VIOLATING else 0.0
+
+
+def _areas(inputs: Mapping[str, Any]) -> dict[str, float]:
+    land = inputs["land"]
+    return {
+        "area_m2": inputs["patch"]["area_m2"],
+        "basic_farmland_m2": inputs["partition"]["basic_farmland"],
+        "cropland_m2": round(sum(row["area_m2"] for row in land if row["group"] == "cropland"), 3),
+        "cropland_net_m2": round(sum(row["net_area_m2"] for row in land if row["group"] == "cropland"), 3),
+        "ecological_redline_m2": inputs["controls"]["ecological_redline"]["area_m2"],
+        "urban_boundary_m2": inputs["controls"]["urban_boundary"]["area_m2"],
+    }
+
+
+def _row(key: str, name: str, *, area_m2: float, whole_m2: float, kind: str, tone: str) -> dict[str, Any]:
+    share = round(min(area_m2 / whole_m2, 1.0), 6)
+    text = area_text(area_m2) if area_m2 >= 0.5 else None
+    return {
+        "key": key,
+        "name": name,
+        "area_m2": round(area_m2, 3),
+        "share": share,
+        "kind": kind,
+        "tone": tone,
+        "text": text,
+    }
+
+
+def _absent(kind: str, area_m2: float, known: set[str], word: str) -> str:
+    if kind not in known:
+        return "无有效图层"
+    return area_text(area_m2) if area_m2 >= 0.5 else word
+
+
+def _by_kind(features: Sequence[LegalFeature]) -> dict[str, list[LegalFeature]]:
+    groups: dict[str, list[LegalFeature]] = {}
+    for feature in sorted(features, key=lambda item: (item.layer_kind, item.feature_no)):
+        groups.setdefault(feature.layer_kind, []).append(feature)
+    return groups
