@@ -23,6 +23,9 @@ DISPLAY_EPSG = 3857
 M2_PER_MU = 2000.0 / 3.0
 """One 亩 is 2000/3 m²."""
 
+CHINA_LONLAT = (73.0, 3.0, 136.0, 54.0)
+"""West, south, east, north: whatever lies outside has a wrong CRS or swapped axes."""
+
 UNSAFE_DATUMS = ("Beijing 1954", "Xian 1980", "Xi'an 1980")
 
 
@@ -131,3 +134,16 @@ def describe_crs(crs: Any) -> str:
     parsed = CRS.from_user_input(crs)
     epsg = parsed.to_epsg()
     return f"EPSG:{epsg}" if epsg else parsed.name
+
+
+def lies_in_china(bounds_lonlat: tuple[float, float, float, float]) -> bool:
+    """Whether (west, south, east, north) in degrees is finite and within `CHINA_LONLAT`."""
+    west, south, east, north = bounds_lonlat
+    if not np.isfinite(bounds_lonlat).all():
+        return False
+    return bool(
+        CHINA_LONLAT[0] <= west
+        and east <= CHINA_LONLAT[2]
+        and CHINA_LONLAT[1] <= south
+        and north <= CHINA_LONLAT[3]
+    )

@@ -1,9 +1,203 @@
-"""Long work of this floor."""
+"""Long work of ingest: bring in scenes and layers. Repeating an import finds what stands."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foundation.crs import ellipsoidal_area_m2
+from foundation.divisions import divisions
+from foundation.errors import InvalidInput
+from foundation.ids import derived_id
 from foundation.jobs import JobQueue
+from ingest import service
+from ingest.layers import (
+    LayerFeature,
+    LayerKind,
+    LayerVersion,
+    layer_kind,
+    map_fields,
+    read_date,
+    read_division,
+)
+from ingest.raster import file_sha256, parse_acquired
+from ingest.scenes import Scene
+
+if TYPE_CHECKING:
+    from foundation.runtime import Runtime
+    from ingest.sources.vector_file import VectorTable
 
 
 def register(queue: JobQueue) -> None:
     """Add this floor's jobs to the queue."""
+    queue.add("ingest.import_scene", _import_scene_job)
+    queue.add("ingest.import_layer", _import_layer_job)
+
+
+def import_scene(
+    runtime: Runtime,
+    path: Path,
+    *,
+    county_code: str,
+    kind: str = "satellite",
+    acquired_at: str | None = None,
+    sensor: str | None = None,
+) -> Scene:
+    """Check an image, rewrite it as a COG, store it.
+
+    Parameters
+    ----------
+    county_code : str
+        Six digits.
+    acquired_at : str, optional
+        ISO date or instant; wins over the file's own tags. Without either the image is refused: a date is
+        never guessed.
+
+    Raises
+    ------
+    InvalidInput
+        See `ingest.sources.geotiff.check_image`; ``ingest.scene.no_date``; an unknown county.
+    Unavailable
+        The disk is full; nothing half-written stays.
+    """
+    from ingest.sources.geotiff import check_image, write_cog
+
+    service.county_division(county_code)
+    image = check_image(path)
+    with runtime.database.transaction(runtime.system) as session:
+        known = service.find_imported_scene(session, runtime.system, image.info.sha256)
+    if known is not None:
+        return known
+    moment = parse_acquired(acquired_at, field="--acquired-at") if acquired_at else image.info.acquired_at
+    if moment is None:
+        raise InvalidInput("ingest.scene.no_date", file=path.name)
+    with tempfile.TemporaryDirectory(prefix="scene-", dir=runtime.settings.data_dir) as folder:
+        cog = Path(folder) / "scene.tif"
+        write_cog(path, cog)
+        blob = runtime.blobs.put_file(cog)
+    scene = Scene(
+        scene_id=derived_id("scene", image.info.sha256),
+        county_code=county_code,
+        kind=kind,
+        sensor=sensor or image.info.sensor or "unknown",
+        acquired_at=moment,
+        bands=image.bands,
+        gsd_m=image.gsd_m,
+        crs=image.crs,
+        cloud_pct=image.cloud_pct,
+        footprint=image.footprint,
+        source_name=path.name,
+        source_sha256=image.info.sha256,
+        cog_sha256=blob.sha256,
+        display_range=image.display_range,
+        imported_at=runtime.clock(),
+    )
+    with runtime.database.transaction(runtime.system) as session:
+        return service.register_scene(session, runtime.system, scene)
+
+
+def import_layer(
+    runtime: Runtime, path: Path, *, kind: str, county_code: str, valid_from: date | None = None
+) -> LayerVersion:
+    """Read a reference layer, check every row, store it as a new version.
+
+    Parameters
+    ----------
+    valid_from : date, optional
+        First day on which this version is the one in force; today where not given.
+
+    Raises
+    ------
+    InvalidInput
+        Unknown kind, missing field, bad date, unknown division, no or wrong CRS, empty layer …: each names
+        file, field and row.
+    """
+    from ingest.sources.vector_file import read_vector
+
+    service.county_division(county_code)
+    spec = layer_kind(kind)
+    if not path.is_file():
+        raise InvalidInput("ingest.layer.missing", file=str(path))
+    digest = file_sha256(path)
+    with runtime.database.transaction(runtime.system) as session:
+        known = service.find_imported_layer(session, runtime.system, kind, digest)
+    if known is not None:
+        return known
+    table = read_vector(path, names=spec.names)
+    mapping = map_fields(spec, list(table.columns), file=path.name)
+    features = list(read_features(spec, table, mapping, file=path.name))
+    now = runtime.clock()
+    version = LayerVersion(
+        version_id=derived_id("layer", kind, digest),
+        layer_kind=kind,
+        county_code=county_code,
+        source_name=path.name,
+        source_sha256=digest,
+        source_crs=table.source_crs,
+        feature_count=len(features),
+        valid_from=valid_from or now.date(),
+        valid_to=None,
+        imported_at=now,
+        decisions=table.decisions | {"fields": mapping},
+    )
+    with runtime.database.transaction(runtime.system) as session:
+        return service.register_layer(session, runtime.system, version, features)
+
+
+def read_features(
+    spec: LayerKind, table: VectorTable, mapping: Mapping[str, str], *, file: str
+) -> Iterator[LayerFeature]:
+    """Rows of a source table as features; the first row that breaks a rule is named."""
+    tree = divisions()
+    for index in range(len(table)):
+        row = index + 1
+        source = {name: _plain(column[index]) for name, column in table.columns.items()}
+        told = {column: source[name] for column, name in mapping.items()}
+        for column in spec.required:
+            if told.get(column) in (None, ""):
+                raise InvalidInput("ingest.layer.empty_field", file=file, row=row, field=mapping[column])
+        dates = {
+            column: read_date(told.get(column), file=file, row=row, field_name=mapping.get(column, column))
+            for column in ("valid_from", "valid_to")
+        }
+        geometry = table.geometries[index]
+        yield LayerFeature(
+            layer_kind=spec.kind,
+            feature_no=str(told["feature_no"]),
+            name=str(told.get("name") or ""),
+            division_code=read_division(told.get("division_code"), tree, file=file, row=row),
+            land_class_code=None if told.get("land_class_code") is None else str(told["land_class_code"]),
+            class_scheme=spec.class_scheme if told.get("land_class_code") is not None else None,
+            valid_from=dates["valid_from"],
+            valid_to=dates["valid_to"],
+            attributes=source,
+            area_m2=ellipsoidal_area_m2(geometry),
+            geometry=geometry,
+        )
+
+
+def _plain(value: Any) -> Any:
+    """JSON value of a column value."""
+    if value is None or value != value:
+        return None
+    if isinstance(value, np.datetime64):
+        return None if np.isnat(value) else str(value)[:10]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def _import_scene_job(runtime: Runtime, path: str, county_code: str, **options: Any) -> None:
+    import_scene(runtime, Path(path), county_code=county_code, **options)
+
+
+def _import_layer_job(
+    runtime: Runtime, path: str, layer_kind: str, county_code: str, valid_from: str | None = None
+) -> None:
+    day = date.fromisoformat(valid_from) if valid_from else None
+    import_layer(runtime, Path(path), kind=layer_kind, county_code=county_code, valid_from=day)
