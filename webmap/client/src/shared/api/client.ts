@@ -1,0 +1,58 @@
+import { API, query, request, requestAnswer, type Answer } from './http'
+import type {
+  Assignment, Bulletin, Config, Division, Me, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, Ranking, Scene,
+  VerdictBody, VisitBody,
+} from './types'
+
+function filterValues(filter: PatchFilter) {
+  return {
+    state: filter.state, severity_min: filter.severity_min, division: filter.division, bbox: filter.bbox,
+    change_class: filter.change_class, q: filter.q, mine: filter.mine,
+  }
+}
+
+export const api = {
+  signIn: (login: string, password: string) =>
+    request<Me>('/session', { method: 'POST', body: { login, password }, isSignIn: true }),
+  me: () => request<Me>('/session', { isSignIn: true }),
+  signOut: () => request<void>('/session', { method: 'DELETE' }),
+  config: () => request<Config>('/config'),
+  divisions: (parent: string) => request<Division[]>(`/divisions${query({ parent })}`),
+  scenes: async () => (await request<{ items: Scene[] }>('/scenes')).items,
+
+  patches: (
+    filter: PatchFilter,
+    page: { sort?: string | undefined; limit?: number; cursor?: string | null },
+    signal?: AbortSignal,
+  ) => request<Page<PatchRow>>(`/patches${query({ ...filterValues(filter), ...page })}`, { signal }),
+  counts: (filter: PatchFilter, signal?: AbortSignal) =>
+    request<PatchCounts>(`/patches/counts${query(filterValues(filter))}`, { signal }),
+  patch: (id: string, signal?: AbortSignal) => request<PatchDetail>(`/patches/${id}`, { signal }),
+  judge: (id: string, version: number, body: VerdictBody) =>
+    request<PatchDetail>(`/patches/${id}/verdict`, { method: 'POST', version, body }),
+  dispatch: (id: string, version: number, body: { post_id?: string | undefined; urgent?: boolean }) =>
+    request<PatchDetail>(`/patches/${id}/dispatch`, { method: 'POST', version, body }),
+  move: (
+    id: string,
+    version: number,
+    body: { action: string; reason_code?: string | undefined; note?: string | undefined },
+  ) => request<PatchDetail>(`/patches/${id}/moves`, { method: 'POST', version, body }),
+  undo: (id: string, version: number) => request<PatchDetail>(`/patches/${id}/undo`, { method: 'POST', version }),
+
+  assignments: (values: { mine?: boolean; status?: string; cursor?: string | null; limit?: number }) =>
+    request<Page<Assignment>>(`/assignments${query(values)}`),
+  sign: (id: string) => request<unknown>(`/assignments/${id}/sign`, { method: 'POST' }),
+  returnAssignment: (id: string, body: { reason_code?: string | undefined; note?: string | undefined }) =>
+    request<unknown>(`/assignments/${id}/return`, { method: 'POST', body }),
+  putVisit: (id: string, body: VisitBody): Promise<Answer<unknown>> =>
+    requestAnswer(`/visits/${id}`, { method: 'PUT', body }),
+  putEvidence: (visitId: string, id: string, file: Blob, headers: Record<string, string>): Promise<Answer<unknown>> =>
+    requestAnswer(`/visits/${visitId}/evidence/${id}`, { method: 'PUT', raw: file, headers }),
+
+  ranking: (values: { period: string; of: 'post' | 'township' | 'county'; tier?: number | undefined }) =>
+    request<Ranking>(`/rankings${query(values)}`),
+  bulletins: () => request<Bulletin[]>('/bulletins'),
+}
+
+export const chipUrl = (patchId: string, when: 'before' | 'after', version: number): string =>
+  `${API}/patches/${patchId}/chips/${when}.jpg?v=${version}`

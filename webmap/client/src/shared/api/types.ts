@@ -1,0 +1,351 @@
+/** What the server says, as in the API contract /api/v1. Times carry +08:00; areas are m². */
+
+export type Lonlat = [lon: number, lat: number]
+export type Bbox = [west: number, south: number, east: number, north: number]
+
+export const STATES = [
+  'new', 'suspect', 'dispatched', 'checking', 'review', 'rectify', 'closed', 'dismissed',
+] as const
+export type StateKey = (typeof STATES)[number]
+
+export interface Problem {
+  type?: string
+  title: string
+  status: number
+  code: string
+  detail: string
+  mend?: string | null
+  facts?: Record<string, unknown>
+}
+
+export interface Page<T> {
+  items: T[]
+  next_cursor: string | null
+  total: number
+}
+
+export interface Me {
+  account_id: string
+  login: string
+  name: string
+  role: string
+  role_name: string
+  area_code: string
+  area_name: string
+  rights: string[]
+  post_ids: string[]
+  is_demo: boolean
+  server_time: string
+}
+
+export interface LayerInfo {
+  kind: string
+  zh: string
+  en: string
+  group: 'business' | 'control' | 'tenure'
+  min_zoom: number
+  versions: number
+  features: number
+  source_date: string | null
+}
+
+export interface ReasonOption {
+  kind: string
+  code: string
+  zh: string
+  en?: string
+}
+
+export interface Config {
+  city_name: string
+  center: Lonlat
+  extent: Bbox
+  clock_is_demo: boolean
+  version: string
+  states: { key: StateKey; zh: string; en: string }[]
+  layers: LayerInfo[]
+  violations: { code: string; zh: string; en?: string; basis: string }[]
+  reasons: ReasonOption[]
+  periods: string[] | { weeks?: string[]; months?: string[] } | null
+}
+
+export interface Division {
+  code: string
+  name: string
+  level: number
+  has_children: boolean
+}
+
+export interface Scene {
+  scene_id: string
+  acquired_at: string
+  sensor: string
+  platform: string | null
+  gsd_m: number
+  cloud_pct: number | null
+  kind: 'satellite' | 'drone'
+  footprint: GeoJsonGeometry
+  bands: string[]
+}
+
+export interface GeoJsonGeometry {
+  type: string
+  coordinates: unknown
+}
+
+export interface PatchRow {
+  patch_id: string
+  number: string
+  state: StateKey
+  state_name: string
+  severity: number
+  change_class: string
+  change_class_name: string
+  area_m2: number
+  basic_farmland_m2: number
+  cropland_m2: number
+  division_code: string
+  division_name: string
+  due_at: string | null
+  remaining_wd: number | null
+  owner_name: string | null
+  label_point: Lonlat
+  bbox: Bbox
+  suggestion: string | null
+  violation_code: string | null
+  version: number
+  updated_at: string
+}
+
+export interface Lead {
+  lead_id: string
+  source: string
+  source_name: string
+  observed_from: string
+  observed_to: string
+  confidence: number | null
+  witnesses: Record<string, boolean>
+  method: string
+  version: string
+}
+
+export interface OverlayRow {
+  key: string
+  name: string
+  area_m2: number
+  share: number
+  kind: 'land' | 'control' | 'approval'
+  tone: 'good' | 'bad' | 'neutral'
+  text: string | null
+}
+
+export interface Judgement {
+  judgement_id: string
+  revision: number
+  made_at: string
+  suggestion: string
+  suggestion_name: string
+  violation_code: string | null
+  violation_name: string | null
+  legal_basis: { statute: string; article: string; text?: string | null }[]
+  sentences: { text: string; rule_id: string; source: string | null }[]
+  rule_ids: string[]
+  layer_versions: { kind: string; name: string; version_id: string; imported_at: string }[]
+  law_date: string
+  borderline: boolean
+}
+
+export interface Verdict {
+  kind: VerdictKind
+  violation_code: string | null
+  reason_code: string | null
+  note: string | null
+  by_name: string
+  at: string
+}
+
+export interface TimelineEntry {
+  at: string
+  actor_name: string
+  action: string
+  action_name: string
+  from_state: string | null
+  to_state: string | null
+  reason_name: string | null
+  note: string | null
+}
+
+export interface PatchAssignment {
+  assignment_id: string
+  kind: string
+  kind_name: string
+  tier: number
+  post_title: string
+  holder_name: string
+  status: string
+  status_name: string
+  due_at: string | null
+  signed_at: string | null
+  done_at: string | null
+}
+
+export interface Evidence {
+  evidence_id: string
+  kind: string
+  captured_at: string
+  received_at: string
+  lonlat: Lonlat | null
+  bearing_deg: number | null
+  accuracy_m: number | null
+  distance_m: number | null
+  hash_ok: boolean
+  flags: string[]
+  by_name: string
+  url: string
+}
+
+export interface DispatchTarget {
+  post_id: string
+  title: string
+  holder_name: string
+  tier: number
+}
+
+export interface PatchAction {
+  action: string
+  name: string
+  needs_reason: boolean
+  reason_kind: string | null
+  targets?: DispatchTarget[] | null
+}
+
+export interface PatchDetail extends PatchRow {
+  outline: GeoJsonGeometry
+  area_min_m2: number
+  area_max_m2: number
+  confidence: number | null
+  first_seen: string
+  before_at: string
+  after_at: string
+  before_scene_id: string | null
+  after_scene_id: string | null
+  internal_state: string
+  leads: Lead[]
+  overlay: OverlayRow[]
+  judgement: Judgement | null
+  verdict: Verdict | null
+  timeline: TimelineEntry[]
+  assignments: PatchAssignment[]
+  evidence: Evidence[]
+  actions: PatchAction[]
+  undo: { action_name: string; until: string } | null
+}
+
+export type VerdictKind = 'unlawful' | 'lawful' | 'not_new' | 'doubtful'
+
+export interface VerdictBody {
+  kind: VerdictKind
+  violation_code?: string | undefined
+  reason_code?: string | undefined
+  note?: string | undefined
+  dispatch_to?: string | undefined
+}
+
+export interface PatchCounts {
+  by_state: Partial<Record<StateKey, number>>
+  total: number
+}
+
+export interface PatchFilter {
+  state?: StateKey[]
+  severity_min?: number
+  division?: string
+  bbox?: Bbox
+  change_class?: string
+  q?: string
+  mine?: boolean
+}
+
+export interface Assignment {
+  assignment_id: string
+  patch_id: string
+  patch_number: string
+  kind: string
+  kind_name: string
+  status: string
+  status_name: string
+  tier: number
+  division_name: string
+  due_at: string | null
+  remaining_wd: number | null
+  label_point: Lonlat
+  area_m2: number
+  change_class_name: string
+  holder_name: string
+  post_title: string
+  version: number
+}
+
+export type Finding = 'built' | 'under_construction' | 'not_found' | 'restored' | 'other'
+
+export interface VisitBody {
+  assignment_id: string
+  device_time: string
+  device_counter: number
+  lonlat: Lonlat | null
+  accuracy_m: number | null
+  coord_source: 'wgs84' | 'gcj02' | 'bd09'
+  heading_deg?: number | null
+  heading_source?: string | null
+  finding: Finding
+  use_text: string
+  party_text: string
+  is_stopped: boolean
+  note: string
+}
+
+export interface RankingRow {
+  rank: number
+  change: number | null
+  name: string
+  unit_name: string
+  post_title: string | null
+  required: number | null
+  valid: number | null
+  raw: number | null
+  completion_rate: number | null
+  attainment_rate: number | null
+  score: number | null
+  small_sample: boolean
+}
+
+export interface Ranking {
+  period: string
+  from: string
+  to: string
+  rows: RankingRow[]
+  definitions: { key: string; zh: string; en?: string; formula: string }[]
+}
+
+export interface Bulletin {
+  bulletin_id: string
+  kind: string
+  kind_name: string
+  period: string
+  number: string | null
+  status: string
+  issued_at: string | null
+  facts: Record<string, unknown>
+  files: { name: string; media_type: string; sha256: string; url: string }[]
+}
+
+export interface LivePatch {
+  patch_id: string
+  number: string
+  state: StateKey
+  version: number
+  actor_name: string
+  at: string
+  action_name: string
+  seq: number
+}
