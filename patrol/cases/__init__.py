@@ -1,0 +1,1 @@
+"""The life of a patch: its case, its clocks, its assignments, visits and evidence."""

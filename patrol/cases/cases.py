@@ -1,0 +1,259 @@
+"""The transition table of a case, read from data: which move is legal, for whom, and where it leads."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from foundation.errors import Conflict, InvalidInput, NotAllowed
+
+TABLE_FILE = Path(__file__).resolve().parents[2] / "data" / "rules" / "case_transitions.toml"
+VERDICT_KINDS = ("unlawful", "lawful", "not_new", "doubtful")
+FINAL_STATES = frozenset({"closed", "dismissed"})
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state of a case.
+
+    Attributes
+    ----------
+    display : str
+        What the map shows.
+    clock : str or None
+        Row of ``clocks.toml`` that starts on entering.
+    owner : str
+        Row of the owners table, or ``assignment``: whoever holds the open assignment.
+    """
+
+    key: str
+    zh: str
+    en: str
+    display: str
+    clock: str | None
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRule:
+    """Tier, and the kinds of post in order of preference, that own a case."""
+
+    tier: int
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One row of the transition table."""
+
+    action: str
+    zh: str
+    en: str
+    from_states: frozenset[str]
+    to_state: str
+    right: str
+    via: str
+    reason_kind: str | None = None
+    not_by: frozenset[str] = frozenset()
+    suggestions: frozenset[str] = frozenset()
+    verdicts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What decides which moves of a case are legal.
+
+    Attributes
+    ----------
+    done_by : mapping of action -> account ids
+        Who did what on this case; undone moves left out.
+    """
+
+    state: str
+    suggestion: str | None = None
+    verdict_kind: str | None = None
+    done_by: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TransitionTable:
+    """States, moves and owners. Immutable."""
+
+    states: Mapping[str, State]
+    moves: tuple[Move, ...]
+    owners: Mapping[str, OwnerRule]
+    never_undone: frozenset[str]
+    suspicious: frozenset[str]
+    stages: tuple[str, ...]
+    stage_names: Mapping[str, str]
+    watch_months: int
+
+    def find(self, action: str, situation: Situation) -> Move:
+        """The row that allows an action in a situation.
+
+        Raises
+        ------
+        Conflict
+            ``patrol.case.illegal_move``: no row does.
+        """
+        for move in self.moves:
+            if move.action == action and fits(move, situation):
+                return move
+        names = [move.zh for move in self.moves if move.action == action]
+        raise Conflict(
+            "patrol.case.illegal_move",
+            action=action,
+            action_name=names[0] if names else action,
+            state=situation.state,
+            state_name=self.states[situation.state].zh,
+        )
+
+    def legal(self, situation: Situation, *, rights: frozenset[str], account: str) -> tuple[Move, ...]:
+        """Moves that an account with these rights may make now, one a kind of action."""
+        found: dict[str, Move] = {}
+        for move in self.moves:
+            if move.right in rights and fits(move, situation) and not _did(account, move, situation):
+                found.setdefault(move.action, move)
+        return tuple(found.values())
+
+    def display(self, state: str, *, suggestion: str | None, verdict_kind: str | None) -> str:
+        """What the map shows; at the desk a suspicion, by the system or a person, shows as one."""
+        if state == "triage" and (
+            verdict_kind in {"unlawful", "doubtful"}
+            or (verdict_kind is None and suggestion in self.suspicious)
+        ):
+            return "suspect"
+        return self.states[state].display
+
+    def name(self, action: str, to_state: str, language: str = "zh") -> str:
+        """How people call a move that was made."""
+        rows = [move for move in self.moves if move.action == action]
+        best = next((move for move in rows if move.to_state == to_state), rows[0] if rows else None)
+        if best is None:
+            return action
+        return best.zh if language == "zh" else best.en
+
+
+def fits(move: Move, situation: Situation) -> bool:
+    """Whether a row of the table speaks of this situation."""
+    return (
+        situation.state in move.from_states
+        and (not move.suggestions or situation.suggestion in move.suggestions)
+        and (not move.verdicts or situation.verdict_kind in move.verdicts)
+    )
+
+
+def require_other_person(move: Move, situation: Situation, account: str) -> None:
+    """Two-person rule: nobody reviews their own work, administrators included.
+
+    Raises
+    ------
+    NotAllowed
+        ``patrol.case.same_person``.
+    """
+    if _did(account, move, situation):
+        raise NotAllowed("patrol.case.same_person", action=move.action, action_name=move.zh)
+
+
+def require_version(expected: int | None, *, actual: int, facts: Mapping[str, Any]) -> None:
+    """The caller saw the newest version, or is told who changed it.
+
+    Raises
+    ------
+    Conflict
+        ``patrol.case.version_changed`` with ``changed_by, changed_at, version, state``.
+    """
+    if expected is not None and expected != actual:
+        raise Conflict("patrol.case.version_changed", version=actual, **facts)
+
+
+def next_stage(table: TransitionTable, current: str | None, wanted: str | None) -> str:
+    """The stage that follows in a filed case; stages are not skipped.
+
+    Raises
+    ------
+    InvalidInput
+        ``patrol.case.bad_stage``.
+    """
+    place = table.stages.index(current) + 1 if current else 1
+    following = table.stages[place] if place < len(table.stages) else None
+    if following is None or (wanted and wanted != following):
+        expected = table.stage_names[following] if following else "-"
+        raise InvalidInput("patrol.case.bad_stage", stage=wanted or "-", expected=expected)
+    return following
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day so many months later, or the last day of that month."""
+    total = day.year * 12 + day.month - 1 + months
+    year, month = divmod(total, 12)
+    following = date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
+    last = date.fromordinal(following.toordinal() - 1)
+    return date(year, month + 1, min(day.day, last.day))
+
+
+def _did(account: str, move: Move, situation: Situation) -> bool:
+    return any(account in situation.done_by.get(action, frozenset()) for action in move.not_by)
+
+
+@lru_cache(maxsize=1)
+def transitions() -> TransitionTable:
+    """The table that ships with the product, read once."""
+    return read_table(TABLE_FILE)
+
+
+def read_table(path: Path) -> TransitionTable:
+    """Read and check a transition table.
+
+    Raises
+    ------
+    InvalidInput
+        ``patrol.case.bad_table``: a move speaks of a state that does not exist.
+    """
+    raw = tomllib.loads(path.read_text("utf-8"))
+    states = {key: _state(key, row) for key, row in raw["states"].items()}
+    moves = tuple(_move(row) for row in raw["moves"])
+    for move in moves:
+        unknown = (move.from_states | ({move.to_state} if move.to_state else set())) - set(states)
+        if unknown:
+            raise InvalidInput("patrol.case.bad_table", action=move.action, states=sorted(unknown))
+    rules = raw["rules"]
+    return TransitionTable(
+        states=states,
+        moves=moves,
+        owners={key: OwnerRule(row["tier"], tuple(row["kinds"])) for key, row in raw["owners"].items()},
+        never_undone=frozenset(rules["never_undone"]),
+        suspicious=frozenset(rules["suspicious"]),
+        stages=tuple(rules["case_stages"]),
+        stage_names=rules["case_stage_names"],
+        watch_months=rules["watch_months"],
+    )
+
+
+def _state(key: str, row: Mapping[str, Any]) -> State:
+    return State(key, row["zh"], row["en"], row["display"], row.get("clock"), row["owner"])
+
+
+def _move(row: Mapping[str, Any]) -> Move:
+    def keys(name: str) -> frozenset[str]:
+        values: Iterable[str] = row.get(name, ())
+        return frozenset(values)
+
+    return Move(
+        action=row["action"],
+        zh=row["zh"],
+        en=row["en"],
+        from_states=keys("from"),
+        to_state=row["to"],
+        right=row["right"],
+        via=row["via"],
+        reason_kind=row.get("reason"),
+        not_by=keys("not_by"),
+        suggestions=keys("suggestions"),
+        verdicts=keys("verdicts"),
+    )

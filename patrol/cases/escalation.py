@@ -1,0 +1,158 @@
+"""Clocks that ran out: the deputy is told first, then the tier above; never anybody without a name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from foundation.access import Actor, require
+from foundation.errors import Conflict
+from patrol.cases import store
+from patrol.cases.assignments import Step
+from patrol.cases.cases import FINAL_STATES, transitions
+from patrol.cases.clocks import clock_table
+from patrol.cases.dispatch import verify_deadline
+from patrol.cases.ledger import AssignmentLog, Details, locked_case, situation_of, write_move
+from patrol.net import service as net
+from patrol.net.posts import Holder, Post, deputy_of, holder_of, resolve_owner
+from patrol.tables import AssignmentRow, CaseRow
+
+HIGHEST_VISITOR_TIER = 3
+"""County and city officers do not take over visits: above the township only the case escalates."""
+
+
+@dataclass
+class ClockReport:
+    """What one run of the clocks did: numbers of cases escalated, and of those about to be late."""
+
+    escalated: list[tuple[UUID, str]] = field(default_factory=list)
+    warned: list[tuple[UUID, str]] = field(default_factory=list)
+
+
+def run_clocks(session: Session, actor: Actor, *, now: datetime) -> ClockReport:
+    """Escalate what is overdue, name what soon will be. Running twice at one moment changes nothing more."""
+    require(actor, "clock.run")
+    report = ClockReport()
+    touched = set()
+    for row in store.overdue_assignments(session, now):
+        if row.kind in {"hand_down", "verify"} and row.patch_id not in touched:
+            name = _escalate_assignment(session, actor, row, now=now)
+            if name:
+                touched.add(row.patch_id)
+                report.escalated.append((row.patch_id, name))
+    for case in store.running_cases(session):
+        if case.due_at is None or case.state in FINAL_STATES or case.patch_id in touched:
+            continue
+        if clock_table().is_due_soon(case.due_at, now):
+            report.warned.append((case.patch_id, transitions().states[case.state].zh))
+        elif case.due_at < now:
+            name = _escalate_case(session, actor, case.patch_id, now=now)
+            if name:
+                report.escalated.append((case.patch_id, name))
+    return report
+
+
+def _escalate_assignment(session: Session, actor: Actor, row: AssignmentRow, *, now: datetime) -> str | None:
+    """Give an overdue assignment to the deputy, then to the tier above; the name of who has it now."""
+    case = locked_case(session, actor, row.patch_id)
+    session.refresh(row)
+    if row.status not in {"sent", "signed"} or row.due_at >= now:
+        return None
+    if case.state not in {"dispatched", "to_verify"}:
+        return None
+    post = net.get_post(session, row.post_id)
+    successor = deputy_of(post, row.holder_name) or _above(session, actor, case, post, kind=row.kind, now=now)
+    if successor is None:
+        return _escalate_case(session, actor, case.patch_id, now=now)
+    log = AssignmentLog(session)
+    log.change(row, status="cancelled", reason_code="overdue", done_at=now)
+    due_at = clock_table().deadline("hand_down", now)
+    if row.kind == "verify":
+        due_at = verify_deadline(is_urgent=case.is_urgent, now=now)
+    log.add(case, Step(row.kind, successor.post.tier, successor), status="sent", due_at=due_at, now=now)
+    move = transitions().find("escalate", situation_of(session, case))
+    write_move(
+        session,
+        actor,
+        case,
+        move,
+        now=now,
+        details=Details(
+            reason_code="overdue",
+            note=f"{row.holder_name}超期未办，改由{successor.post.title}{successor.name}办理",
+            facts={"assignment_id": str(row.assignment_id), "to_post_id": str(successor.post.post_id)},
+            due_at=due_at,
+            owner_post_id=successor.post.post_id,
+            values={"escalated_at": now},
+            log=log,
+        ),
+    )
+    return successor.name
+
+
+def _escalate_case(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) -> str | None:
+    """Tell the deputy, then hand the ownership to the tier above; the deadline stays missed."""
+    case = locked_case(session, actor, patch_id)
+    if case.due_at is None or case.due_at >= now or case.state in FINAL_STATES:
+        return None
+    if case.escalated_at is not None and not clock_table().escalates_again(case.escalated_at, now):
+        return None
+    post = net.get_post(session, case.owner_post_id)
+    holder = holder_of(post)
+    is_first = case.escalated_at is None
+    successor = deputy_of(post, holder.name if holder else "") if is_first else None
+    successor = successor or _above(session, actor, case, post, kind="case", now=now)
+    if successor is None:
+        # The city's own: it is told once and stays overdue in every report.
+        if not is_first or holder is None:
+            return None
+        successor = holder
+    move = transitions().find("escalate", situation_of(session, case))
+    write_move(
+        session,
+        actor,
+        case,
+        move,
+        now=now,
+        details=Details(
+            reason_code="overdue",
+            note=f"{transitions().states[case.state].zh}超期，督办至{successor.post.title}{successor.name}",
+            facts={"to_post_id": str(successor.post.post_id), "to_name": successor.name},
+            owner_post_id=successor.post.post_id,
+            values={"escalated_at": now},
+        ),
+    )
+    return successor.name
+
+
+def _above(
+    session: Session, actor: Actor, case: CaseRow, post: Post, *, kind: str, now: datetime
+) -> Holder | None:
+    """Whoever stands above a post; a village's chief above its grid officers."""
+    posts = [
+        other
+        for other in net.posts_over(session, actor, case.division_code, now=now)
+        if other.post_id != post.post_id
+    ]
+    is_officer = post.kind == "grid_officer"
+    tier = post.tier if is_officer else post.tier - 1
+    if tier < 1:
+        return None
+    try:
+        holder = resolve_owner(posts, case.division_code, tier=tier, kinds=KINDS_BY_TIER[tier])
+    except Conflict:
+        return None
+    if kind == "verify" and holder.post.tier < HIGHEST_VISITOR_TIER:
+        return None
+    return holder
+
+
+KINDS_BY_TIER = {
+    1: ("detachment", "field_chief", "mountain_chief"),
+    2: ("brigade", "field_chief", "mountain_chief"),
+    3: ("station", "field_chief", "mountain_chief"),
+    4: ("field_chief", "mountain_chief"),
+}

@@ -1,0 +1,227 @@
+"""SQL of cases, their events, assignments, visits and evidence. Never commits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from patrol.tables import AssignmentRow, CaseEventRow, CaseRow, EvidenceRow, VisitRow
+
+CHANNEL = "landwarden_live"
+PATCH_FACTS = text(
+    """
+    SELECT p.patch_id, p.number, p.division_code, p.change_class,
+           (SELECT j.suggestion FROM judgement j WHERE j.patch_id = p.patch_id
+            ORDER BY j.revision DESC LIMIT 1) AS suggestion,
+           (SELECT l.source FROM patch_lead pl JOIN lead l USING (lead_id)
+            WHERE pl.patch_id = p.patch_id AND pl.detached_at IS NULL
+            ORDER BY l.observed_to, l.lead_id LIMIT 1) AS source
+    FROM patch p WHERE p.patch_id = :patch_id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PatchFacts:
+    """What a case needs to know of its patch."""
+
+    patch_id: UUID
+    number: str
+    division_code: str
+    change_class: str
+    suggestion: str | None
+    source: str
+
+
+def patch_facts(session: Session, patch_id: UUID) -> PatchFacts | None:
+    """Facts of a patch, or None when there is none to be seen."""
+    row = session.execute(PATCH_FACTS, {"patch_id": patch_id}).one_or_none()
+    if row is None:
+        return None
+    return PatchFacts(
+        row.patch_id,
+        row.number,
+        row.division_code,
+        row.change_class,
+        row.suggestion,
+        row.source or "satellite",
+    )
+
+
+def is_patch_number(session: Session, number: str) -> bool:
+    """Whether a patch of this number is to be seen."""
+    statement = text("SELECT EXISTS (SELECT FROM patch WHERE number = :number)")
+    return bool(session.execute(statement, {"number": number}).scalar())
+
+
+def lock_key(session: Session, key: str) -> None:
+    """Wait until nobody else works under this key; held until the transaction ends."""
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+
+
+def find_case(session: Session, patch_id: UUID) -> CaseRow | None:
+    """The case of a patch, not locked."""
+    return session.get(CaseRow, patch_id)
+
+
+def lock_case(session: Session, patch_id: UUID) -> CaseRow | None:
+    """The case of a patch, locked until the transaction ends."""
+    statement = select(CaseRow).where(CaseRow.patch_id == patch_id)
+    return session.scalar(statement.with_for_update().execution_options(populate_existing=True))
+
+
+def patches_without_case(session: Session, limit: int) -> list[UUID]:
+    """Patches that nobody has opened yet, in order of their numbers."""
+    rows = session.execute(
+        text(
+            "SELECT p.patch_id FROM patch p WHERE NOT EXISTS"
+            " (SELECT FROM case_file c WHERE c.patch_id = p.patch_id) ORDER BY p.number LIMIT :limit"
+        ),
+        {"limit": limit},
+    )
+    return list(rows.scalars())
+
+
+def stale_triage(session: Session) -> list[UUID]:
+    """Cases at the desk whose newest judgement came after their last event."""
+    rows = session.execute(
+        text(
+            "SELECT c.patch_id FROM case_file c WHERE c.state = 'triage' AND c.verdict_kind IS NULL"
+            " AND EXISTS (SELECT FROM judgement j WHERE j.patch_id = c.patch_id AND j.made_at >"
+            " (SELECT max(e.at) FROM case_event e WHERE e.patch_id = c.patch_id)) ORDER BY c.patch_id"
+        )
+    )
+    return list(rows.scalars())
+
+
+def events_of(session: Session, patch_id: UUID) -> list[CaseEventRow]:
+    """The time line in order of versions."""
+    return list(
+        session.scalars(
+            select(CaseEventRow).where(CaseEventRow.patch_id == patch_id).order_by(CaseEventRow.version)
+        )
+    )
+
+
+def last_event(session: Session, patch_id: UUID) -> CaseEventRow:
+    """The newest move of a case; every case has one."""
+    statement = select(CaseEventRow).where(CaseEventRow.patch_id == patch_id)
+    return session.scalars(statement.order_by(CaseEventRow.version.desc()).limit(1)).one()
+
+
+def find_event(session: Session, seq: int | None) -> CaseEventRow | None:
+    """A move by its running number."""
+    return None if seq is None else session.get(CaseEventRow, seq)
+
+
+def add_event(session: Session, event: CaseEventRow) -> int:
+    """Store a move; returns its running number."""
+    session.add(event)
+    session.flush()
+    return event.seq
+
+
+def notify(session: Session, payload: dict[str, Any]) -> None:
+    """Tell listening servers when, and only when, this transaction commits."""
+    session.execute(
+        text("SELECT pg_notify(:channel, :payload)"),
+        {"channel": CHANNEL, "payload": json.dumps(payload, ensure_ascii=False, separators=(",", ":"))},
+    )
+
+
+def assignments_of(session: Session, patch_id: UUID) -> list[AssignmentRow]:
+    """All assignments of a patch, oldest first, from the higher tier down."""
+    statement = select(AssignmentRow).where(AssignmentRow.patch_id == patch_id)
+    return list(
+        session.scalars(
+            statement.order_by(AssignmentRow.created_at, AssignmentRow.tier, AssignmentRow.assignment_id)
+        )
+    )
+
+
+def find_assignment(session: Session, assignment_id: UUID) -> AssignmentRow | None:
+    """One assignment, not locked."""
+    return session.get(AssignmentRow, assignment_id)
+
+
+def overdue_assignments(session: Session, now: datetime) -> list[AssignmentRow]:
+    """Sent or signed assignments whose deadline has passed, oldest deadline first."""
+    statement = select(AssignmentRow).where(
+        AssignmentRow.status.in_(("sent", "signed")), AssignmentRow.due_at < now
+    )
+    return list(session.scalars(statement.order_by(AssignmentRow.due_at, AssignmentRow.assignment_id)))
+
+
+def running_cases(session: Session) -> list[CaseRow]:
+    """Cases with a clock, soonest deadline first."""
+    statement = select(CaseRow).where(CaseRow.due_at.is_not(None))
+    return list(session.scalars(statement.order_by(CaseRow.due_at, CaseRow.patch_id)))
+
+
+def find_visit(session: Session, visit_id: UUID) -> VisitRow | None:
+    """One visit."""
+    return session.get(VisitRow, visit_id)
+
+
+def find_evidence(session: Session, evidence_id: UUID) -> EvidenceRow | None:
+    """One piece of evidence."""
+    return session.get(EvidenceRow, evidence_id)
+
+
+def evidence_of(session: Session, patch_id: UUID) -> list[EvidenceRow]:
+    """All evidence of a patch in order of receipt."""
+    statement = select(EvidenceRow).where(EvidenceRow.patch_id == patch_id)
+    return list(session.scalars(statement.order_by(EvidenceRow.received_at, EvidenceRow.evidence_id)))
+
+
+def is_known_picture(session: Session, sha256: str, evidence_id: UUID) -> bool:
+    """Whether the same bytes came in before under another id, as far as the actor may see."""
+    statement = select(func.count()).where(
+        EvidenceRow.sha256 == sha256, EvidenceRow.evidence_id != evidence_id
+    )
+    return bool(session.scalar(statement))
+
+
+def distance_to_patch_m(session: Session, patch_id: UUID, lonlat: tuple[float, float]) -> float:
+    """Geodesic distance from a CGCS2000 point to the patch's outline; 0 inside."""
+    return float(
+        session.execute(
+            text(
+                "SELECT ST_Distance(geometry::geography,"
+                " ST_SetSRID(ST_MakePoint(:lon, :lat), 4490)::geography) FROM patch WHERE patch_id = :id"
+            ),
+            {"lon": lonlat[0], "lat": lonlat[1], "id": patch_id},
+        ).scalar_one()
+    )
+
+
+def locations_of(session: Session, evidence_ids: Sequence[UUID]) -> dict[UUID, tuple[float, float]]:
+    """CGCS2000 degrees of evidence that has a position."""
+    rows = session.execute(
+        text(
+            "SELECT evidence_id, ST_X(location) AS lon, ST_Y(location) AS lat FROM evidence"
+            " WHERE evidence_id = ANY(:ids) AND location IS NOT NULL"
+        ),
+        {"ids": list(evidence_ids)},
+    )
+    return {row.evidence_id: (row.lon, row.lat) for row in rows}
+
+
+def names_of(session: Session, post_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Titles of posts."""
+    rows = session.execute(
+        text("SELECT post_id, title FROM post WHERE post_id = ANY(:ids)"), {"ids": list(set(post_ids))}
+    )
+    return {row.post_id: row.title for row in rows}
+
+
+def point(lonlat: tuple[float, float]) -> str:
+    """EWKT of a CGCS2000 point."""
+    return f"SRID=4490;POINT({lonlat[0]:.9f} {lonlat[1]:.9f})"

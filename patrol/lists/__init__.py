@@ -1,0 +1,1 @@
+"""What the map, the drawer and the task list read."""

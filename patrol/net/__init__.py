@@ -1,0 +1,1 @@
+"""The human net: posts and their holders, the grid they watch."""

@@ -1,0 +1,220 @@
+"""Posts of the human net: reading a bureau's list, and finding who owns a piece of ground."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+from foundation.divisions import divisions
+from foundation.errors import Conflict, InvalidInput, LandwardenError
+
+KINDS: Mapping[str, str] = {
+    "field_chief": "田长",
+    "mountain_chief": "山长",
+    "grid_officer": "网格员",
+    "station": "自然资源所",
+    "brigade": "执法大队",
+    "detachment": "执法支队",
+}
+ROLES: Mapping[str, str] = {
+    "field_chief": "chief",
+    "mountain_chief": "chief",
+    "grid_officer": "grid_officer",
+    "station": "station",
+    "brigade": "county_officer",
+    "detachment": "city_officer",
+}
+"""Role of the account that goes with a kind of post."""
+COLUMNS = ("post_no", "title", "tier", "kind", "division_code", "holder", "deputy", "login")
+TIER_LEVELS: Mapping[int, int] = {1: 2, 2: 3, 3: 4, 4: 5}
+"""Division level on which a tier stands here; other provinces number differently."""
+
+
+class PostLine(NamedTuple):
+    """One checked line of a posts file."""
+
+    line: int
+    post_no: str
+    title: str
+    tier: int
+    kind: str
+    division_code: str
+    holder: str
+    deputy: str
+    login: str
+
+
+class BadLine(NamedTuple):
+    """A line that was refused, and why."""
+
+    line: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post and who holds it. An absent holder has an empty name."""
+
+    post_id: UUID
+    post_no: str
+    title: str
+    tier: int
+    kind: str
+    division_code: str
+    holder_name: str
+    holder_account_id: UUID | None
+    deputy_name: str | None
+    deputy_account_id: UUID | None
+
+    @property
+    def is_manned(self) -> bool:
+        """Whether anybody stands in it."""
+        return bool(self.holder_name or self.deputy_name)
+
+
+class Holder(NamedTuple):
+    """A named person in a post: the holder, or the deputy in an absent holder's place."""
+
+    post: Post
+    name: str
+    account_id: UUID | None
+    is_deputy: bool
+
+
+def read_posts(data: bytes) -> tuple[list[PostLine], list[BadLine]]:
+    """Read a posts list (CSV, UTF-8 with or without BOM, or GB18030).
+
+    Returns
+    -------
+    lines, bad lines
+        Every line is in exactly one of the two.
+
+    Raises
+    ------
+    InvalidInput
+        ``patrol.post.no_column`` naming the missing columns, ``patrol.post.not_text`` or
+        ``patrol.post.empty``.
+    """
+    reader = csv.DictReader(io.StringIO(_decode(data)))
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise InvalidInput("patrol.post.no_column", missing=missing, expected=list(COLUMNS))
+    good: list[PostLine] = []
+    bad: list[BadLine] = []
+    seen: dict[str, int] = {}
+    for row in reader:
+        line = reader.line_num
+        try:
+            post = _check(line, {name: (row[name] or "").strip() for name in COLUMNS}, seen)
+        except LandwardenError as error:
+            bad.append(BadLine(line, error.code, error.text("zh")))
+            continue
+        seen[post.post_no] = line
+        good.append(post)
+    if not good and not bad:
+        raise InvalidInput("patrol.post.empty")
+    return good, bad
+
+
+def holder_of(post: Post) -> Holder | None:
+    """The holder, or the deputy in an absent holder's place."""
+    if post.holder_name:
+        return Holder(post, post.holder_name, post.holder_account_id, is_deputy=False)
+    if post.deputy_name:
+        return Holder(post, post.deputy_name, post.deputy_account_id, is_deputy=True)
+    return None
+
+
+def deputy_of(post: Post, current_name: str) -> Holder | None:
+    """The deputy, where somebody else than the deputy is in charge now."""
+    if post.deputy_name and post.deputy_name != current_name:
+        return Holder(post, post.deputy_name, post.deputy_account_id, is_deputy=True)
+    return None
+
+
+def resolve_owner(posts: Sequence[Post], division_code: str, *, tier: int, kinds: Sequence[str]) -> Holder:
+    """Who owns a piece of ground at a tier: holder, else deputy, else the tier above.
+
+    Parameters
+    ----------
+    posts : sequence of Post
+        At least those over the ground.
+    division_code : str
+        12-digit code of the division that holds the ground.
+    kinds : sequence of str
+        Kinds of post wanted, best first; above the wanted tier every kind but grid officers serves.
+
+    Raises
+    ------
+    Conflict
+        ``patrol.post.no_owner``: not even the city has a manned post.
+    """
+    over = [post for post in posts if covers(post, division_code) and post.is_manned]
+    for level in range(tier, 0, -1):
+        wanted = list(kinds) if level == tier else _superiors(kinds)
+        found = sorted(
+            (post for post in over if post.tier == level and post.kind in wanted),
+            key=lambda post: (wanted.index(post.kind), post.post_no),
+        )
+        for post in found:
+            holder = holder_of(post)
+            if holder is not None:
+                return holder
+    raise Conflict("patrol.post.no_owner", division_code=division_code)
+
+
+def covers(post: Post, division_code: str) -> bool:
+    """Whether the post's division is the given one or lies above it."""
+    return division_code.startswith(divisions().get(post.division_code).prefix)
+
+
+def _superiors(kinds: Iterable[str]) -> list[str]:
+    order = [kind for kind in kinds if kind not in {"grid_officer", "station", "brigade", "detachment"}]
+    return ["detachment", "brigade", "station", *(order or ["field_chief"]), *_others(order)]
+
+
+def _others(order: Sequence[str]) -> list[str]:
+    return [kind for kind in ("field_chief", "mountain_chief") if kind not in (order or ["field_chief"])]
+
+
+def _decode(data: bytes) -> str:
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise InvalidInput("patrol.post.not_text")
+
+
+def _check(line: int, row: Mapping[str, str], seen: Mapping[str, int]) -> PostLine:
+    for name in ("post_no", "title", "kind", "division_code"):
+        if not row[name]:
+            raise InvalidInput("patrol.post.no_value", line=line, column=name)
+    if row["post_no"] in seen:
+        raise InvalidInput(
+            "patrol.post.twice", line=line, post_no=row["post_no"], first_line=seen[row["post_no"]]
+        )
+    if row["kind"] not in KINDS:
+        raise InvalidInput("patrol.post.unknown_kind", line=line, kind=row["kind"], accepted=list(KINDS))
+    if row["tier"] not in {"1", "2", "3", "4"}:
+        raise InvalidInput("patrol.post.bad_tier", line=line, tier=row["tier"])
+    tier = int(row["tier"])
+    division = divisions().get(row["division_code"])
+    if division.level != TIER_LEVELS[tier]:
+        raise InvalidInput("patrol.post.tier_and_division", line=line, tier=tier, division=division.name)
+    return PostLine(
+        line,
+        row["post_no"],
+        row["title"],
+        tier,
+        row["kind"],
+        row["division_code"],
+        row["holder"],
+        row["deputy"],
+        row["login"],
+    )

@@ -1,0 +1,166 @@
+"""Verbs of the human net: bring in a list of posts, copy the grid, find who stands where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from foundation import accounts, audit
+from foundation.access import Actor, require
+from foundation.calendar import SHANGHAI
+from foundation.divisions import divisions
+from foundation.errors import NotFound
+from foundation.ids import derived_id
+from patrol.net import store
+from patrol.net.grid import CellShare, holding_cell
+from patrol.net.posts import ROLES, BadLine, Post, PostLine, read_posts
+
+ALWAYS = date(2020, 1, 1)
+"""Posts of a list that states no dates are in force from here on."""
+
+
+@dataclass(frozen=True)
+class PostImport:
+    """What came of a posts list."""
+
+    imported: int
+    accounts: int
+    bad_lines: tuple[BadLine, ...]
+
+
+def import_posts(
+    session: Session,
+    actor: Actor,
+    data: bytes,
+    *,
+    now: datetime,
+    password: str | None = None,
+    is_demo: bool = False,
+) -> PostImport:
+    """Bring in a list of posts; lines that cannot be read are named and left out.
+
+    Parameters
+    ----------
+    data : bytes
+        CSV with the columns of `patrol.net.posts.COLUMNS`.
+    password : str, optional
+        Open an account with it for every login of the list that has none yet.
+
+    Raises
+    ------
+    InvalidInput
+        The file as a whole cannot be read.
+    """
+    require(actor, "post.manage")
+    lines, bad = read_posts(data)
+    people = _accounts(session, actor, lines, now=now, password=password, is_demo=is_demo)
+    by_name = {line.holder: people.get(line.login) for line in lines if line.holder}
+    store.upsert_posts(
+        session,
+        [
+            {
+                "post_id": derived_id("post", line.post_no),
+                "post_no": line.post_no,
+                "title": line.title,
+                "tier": line.tier,
+                "kind": line.kind,
+                "division_code": line.division_code,
+                "holder_name": line.holder,
+                "holder_account_id": people.get(line.login) if line.holder else None,
+                "deputy_name": line.deputy or None,
+                "deputy_account_id": by_name.get(line.deputy),
+                "valid_from": ALWAYS,
+            }
+            for line in lines
+        ],
+    )
+    facts = {"imported": len(lines), "bad_lines": len(bad)}
+    audit.record(session, actor, "patrol.posts.imported", subject=("posts", "list"), at=now, facts=facts)
+    return PostImport(len(lines), sum(value is not None for value in people.values()), tuple(bad))
+
+
+def import_grid(session: Session, actor: Actor, *, now: datetime) -> int:
+    """Copy the cells of the newest grid layer into the supervision grid; returns how many."""
+    require(actor, "post.manage")
+    count = store.copy_grid_cells(session)
+    audit.record(
+        session, actor, "patrol.grid.imported", subject=("grid", "cells"), at=now, facts={"cells": count}
+    )
+    return count
+
+
+def posts_over(session: Session, actor: Actor, division_code: str, *, now: datetime) -> list[Post]:
+    """Posts in force over and below a division that the actor may see."""
+    return store.posts_over(session, division_code, now.astimezone(SHANGHAI).date())
+
+
+def get_post(session: Session, post_id: UUID) -> Post:
+    """One post.
+
+    Raises
+    ------
+    NotFound
+        ``patrol.post.not_found``.
+    """
+    post = store.post_by_id(session, post_id)
+    if post is None:
+        raise NotFound("patrol.post.not_found", post_id=str(post_id))
+    return post
+
+
+def cell_of_patch(session: Session, patch_id: UUID) -> CellShare | None:
+    """The smallest grid cell that holds most of a patch."""
+    return holding_cell(store.cells_under_patch(session, patch_id))
+
+
+def officer_of_cell(session: Session, officers: Sequence[Post], cell: CellShare | None) -> Post | None:
+    """The grid officer who watches a cell.
+
+    By the cell's code or name in the post's number or title; where the list does not say, the cells of a
+    village are shared out among its officers in order of their codes.
+    """
+    manned = sorted((post for post in officers if post.is_manned), key=lambda post: post.post_no)
+    if not manned:
+        return None
+    if cell is None:
+        return manned[0]
+    for post in manned:
+        if cell.code in post.post_no or (cell.name and cell.name in post.title):
+            return post
+    codes = store.cell_codes(session, cell.division_code)
+    place = codes.index(cell.code) if cell.code in codes else 0
+    return manned[place % len(manned)]
+
+
+def _accounts(
+    session: Session,
+    actor: Actor,
+    lines: Sequence[PostLine],
+    *,
+    now: datetime,
+    password: str | None,
+    is_demo: bool,
+) -> Mapping[str, UUID | None]:
+    if password is None:
+        return {
+            login: store.account_by_login(session, login) for login in {x.login for x in lines if x.login}
+        }
+    found: dict[str, UUID | None] = {}
+    for line in lines:
+        if line.login and line.login not in found:
+            found[line.login] = accounts.create_account(
+                session,
+                actor,
+                login=line.login,
+                name=line.holder or line.title,
+                role=ROLES[line.kind],
+                area_code=divisions().get(line.division_code).code,
+                password=password,
+                is_demo=is_demo,
+                now=now,
+            )
+    return found

@@ -1,0 +1,1 @@
+"""Outings of chiefs and grid officers: tracks, and whether they count."""

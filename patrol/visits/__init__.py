@@ -1,0 +1,1 @@
+"""Site visits and their evidence, each exactly once."""
