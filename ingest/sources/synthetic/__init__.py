@@ -1,1 +1,1 @@
-"""The demonstration county: a material map with exact truth, rendered to imagery, layers, posts and patrols."""
+"""The demonstration county: a material map with exact truth, and what a bureau would get of it."""

@@ -58,8 +58,12 @@ class Weather:
     """Noise fields that both dates share: soil, vigour, grain of the ground. Computed once."""
 
     def __init__(self, frame: Frame, seed: Seed) -> None:
-        self.vigour: FloatGrid = fractal(seed.stream("vigour"), frame.shape, cell_px=64, octaves=6, persistence=0.62)
-        self.grain: FloatGrid = fractal(seed.stream("grain"), frame.shape, cell_px=8, octaves=4, persistence=0.85)
+        self.vigour: FloatGrid = fractal(
+            seed.stream("vigour"), frame.shape, cell_px=48, octaves=6, persistence=0.62
+        )
+        self.grain: FloatGrid = fractal(
+            seed.stream("grain"), frame.shape, cell_px=8, octaves=4, persistence=0.85
+        )
 
 
 def reflectance(
@@ -82,13 +86,19 @@ def reflectance(
     offsets = [(row, col) for row in range(OVERSAMPLING) for col in range(OVERSAMPLING)]
     for band in range(4):
         first = sum(np.take(table.a[band], grid[r::OVERSAMPLING, c::OVERSAMPLING]) for r, c in offsets)
-        second = sum(np.take(table.b[band] , grid[r::OVERSAMPLING, c::OVERSAMPLING]) for r, c in offsets)
+        second = sum(np.take(table.b[band], grid[r::OVERSAMPLING, c::OVERSAMPLING]) for r, c in offsets)
         image[band] = (first + (second - first) * share) * (light / len(offsets))
     return image
 
 
 def _add_rows(
-    share: FloatGrid, centre: StyleGrid, table: StyleTable, *, frame: Frame, weather: Weather, terrain_m: FloatGrid
+    share: FloatGrid,
+    centre: StyleGrid,
+    table: StyleTable,
+    *,
+    frame: Frame,
+    weather: Weather,
+    terrain_m: FloatGrid,
 ) -> None:
     """Waves of the mixing share along crop rows and contour lines, added in place."""
     cols = np.arange(frame.cols, dtype=np.float32)[None, :] * np.float32(frame.gsd_m)
@@ -101,7 +111,7 @@ def _add_rows(
     terrace = np.take(table["terrace"], centre)
     if terrace.any():
         heights = cv2.resize(terrain_m, (frame.cols, frame.rows), interpolation=cv2.INTER_CUBIC)
-        share += terrace * np.sin(heights * np.float32(2 * np.pi / 3.2))
+        share += terrace * np.sin(heights * np.float32(2 * np.pi / 5.0))
 
 
 def height_grid(grid: StyleGrid, table: StyleTable) -> FloatGrid:

@@ -13,13 +13,26 @@ from foundation.errors import Defect
 from ingest.sources.synthetic import templates
 from ingest.sources.synthetic.ground import Ground, polygons_of
 from ingest.sources.synthetic.land import Land
+from ingest.sources.synthetic.materials import Palette
 from ingest.sources.synthetic.quarry import bench_parts
 from ingest.sources.synthetic.settlement import Courtyard, house
-from ingest.sources.synthetic.situations import Change, Permit, Situation, read_situations
 from ingest.sources.synthetic.sites import Sites, survey_sites
+from ingest.sources.synthetic.situations import Change, Permit, Situation, read_situations
 from ingest.sources.synthetic.templates import Template
 
-PLACING_ORDER = ("county_line", "village_line", "urban", "quarry", "lot", "vacant_lot", "standing", "field", "river_plain", "village_edge")
+PLACING_ORDER = (
+    "county_line",
+    "village_line",
+    "urban",
+    "quarry",
+    "lot",
+    "vacant_lot",
+    "standing",
+    "field",
+    "river_plain",
+    "village_edge",
+)
+Maker = Callable[[np.random.Generator, Palette, float, float], Template]
 Planter = Callable[["Field", Situation, str, np.random.Generator], Change]
 
 
@@ -57,8 +70,7 @@ def covering(outline: shapely.Polygon, permit: Permit, rng: np.random.Generator)
     if permit.cover >= 1.0:
         whole: BaseGeometry = outline.buffer(2.5, join_style="mitre")
         return whole
-    box = outline.minimum_rotated_rectangle
-    corners = np.array(box.exterior.coords)[:4]
+    corners = shapely.get_coordinates(outline.minimum_rotated_rectangle)[:4]
     sides = np.roll(corners, -1, axis=0) - corners
     along = sides[int(np.argmax(np.hypot(sides[:, 0], sides[:, 1])))]
     turn = float(np.degrees(np.arctan2(along[1], along[0])))
@@ -87,30 +99,10 @@ def _drawn(situation: Situation, rng: np.random.Generator) -> tuple[float, ...]:
 def _template(situation: Situation, rng: np.random.Generator, field: Field) -> Template:
     palette = field.land.palette
     first, second = _drawn(situation, rng)[:2]
-    match situation.make:
-        case "factory" | "restored_field" | "soil_cover":
-            return templates.factory(rng, palette, width=first, depth=second)
-        case "villa":
-            return templates.villa(rng, palette, width=first, depth=second)
-        case "least_area":
-            return templates.scaled_to(templates.villa(rng, palette, width=13.5, depth=14.8), first)
-        case "earthwork":
-            return templates.earthwork(rng, palette, radius=first)
-        case "pit":
-            return templates.earthwork(rng, palette, radius=first, style="pit", flat=0.85)
-        case "work_camp":
-            return templates.work_camp(rng, palette, radius=first)
-        case "road":
-            return templates.road(rng, palette, width=first, length=second)
-        case "greenhouses":
-            return templates.greenhouses(rng, palette, count=round(first), length=second)
-        case "livestock":
-            return templates.livestock(rng, palette, count=round(first), length=second)
-        case "pond":
-            return templates.pond(rng, palette, width=first, depth=second)
-        case "solar":
-            return templates.solar(rng, palette, width=first, depth=second)
-    raise Defect("ingest.synthetic.unknown_template", make=situation.make)
+    maker = MAKERS.get(situation.make)
+    if maker is None:
+        raise Defect("ingest.synthetic.unknown_template", make=situation.make)
+    return maker(rng, palette, first, second)
 
 
 def _plant_template(field: Field, situation: Situation, change_id: str, rng: np.random.Generator) -> Change:
@@ -132,7 +124,9 @@ def _find(field: Field, situation: Situation, rng: np.random.Generator) -> tuple
     margin = 3.0 if situation.zone == "village_edge" or situation.make == "road" else 10.0
     for attempt in range(4):
         try:
-            return field.sites.find(_template(situation, rng, field), situation.zone, rng=rng, margin_m=margin)
+            return field.sites.find(
+                _template(situation, rng, field), situation.zone, rng=rng, margin_m=margin
+            )
         except Defect:
             if attempt == 3:
                 raise
@@ -176,13 +170,22 @@ def _raise(field: Field, situation: Situation, change_id: str, rng: np.random.Ge
     lot = _lot(field, rng, is_vacant=False)
     palette = field.land.palette
     before = house(lot, rng, palette, roof="flat")
-    raised = {palette[f"roof_flat_{f}_{s}"]: palette[f"roof_flat_raised_{f}_{s}"] for f in ("lit", "dim") for s in range(4)}
+    raised = {
+        palette[f"roof_flat_{f}_{s}"]: palette[f"roof_flat_raised_{f}_{s}"]
+        for f in ("lit", "dim")
+        for s in range(4)
+    }
     after = [part._replace(style=raised.get(part.style, part.style)) for part in before[:4]] + before[4:]
-    roof = max(polygons_of(shapely.union_all([part.shape for part in before[2:4]]).buffer(0.05)), key=lambda p: p.area)
+    roof = max(
+        polygons_of(shapely.union_all([part.shape for part in before[2:4]]).buffer(0.05)),
+        key=lambda p: p.area,
+    )
     return Change(change_id, situation, roof, lot.village_code, before, after)
 
 
-def _house_on_vacant_lot(field: Field, situation: Situation, change_id: str, rng: np.random.Generator) -> Change:
+def _house_on_vacant_lot(
+    field: Field, situation: Situation, change_id: str, rng: np.random.Generator
+) -> Change:
     lot = _lot(field, rng, is_vacant=True)
     palette = field.land.palette
     before = templates.bare_lot(palette, lot.outline, "garden")
@@ -219,13 +222,43 @@ def _register_only(field: Field, situation: Situation, change_id: str, rng: np.r
     land = field.land
     lots = land.farm_lots if situation.make == "use_changed" else land.works_lots
     offset = 0 if situation.make == "use_changed" else 10_000
-    free = [index for index in range(len(lots)) if offset + index not in field.used and lots[index].area > 1200]
+    free = [
+        index for index in range(len(lots)) if offset + index not in field.used and lots[index].area > 1200
+    ]
     index = free[int(rng.integers(len(free)))]
     field.used.add(offset + index)
     centre = lots[index].centroid
     field.sites.take(lots[index])
     return Change(change_id, situation, lots[index], land.village_at(centre.x, centre.y).code)
 
+
+def _earthwork(style: str, flat: float) -> Maker:
+    return lambda rng, palette, first, _: templates.earthwork(
+        rng, palette, radius=first, style=style, flat=flat
+    )
+
+
+MAKERS: dict[str, Maker] = {
+    "factory": lambda rng, palette, first, second: templates.factory(rng, palette, width=first, depth=second),
+    "villa": lambda rng, palette, first, second: templates.villa(rng, palette, width=first, depth=second),
+    "least_area": lambda rng, palette, first, _: templates.scaled_to(
+        templates.villa(rng, palette, width=13.5, depth=14.8), first
+    ),
+    "earthwork": _earthwork("earth_fresh", 0.75),
+    "pit": _earthwork("pit", 0.85),
+    "work_camp": lambda rng, palette, first, _: templates.work_camp(rng, palette, radius=first),
+    "road": lambda rng, palette, first, second: templates.road(rng, palette, width=first, length=second),
+    "greenhouses": lambda rng, palette, first, second: templates.greenhouses(
+        rng, palette, count=round(first), length=second
+    ),
+    "livestock": lambda rng, palette, first, second: templates.livestock(
+        rng, palette, count=round(first), length=second
+    ),
+    "pond": lambda rng, palette, first, second: templates.pond(rng, palette, width=first, depth=second),
+    "solar": lambda rng, palette, first, second: templates.solar(rng, palette, width=first, depth=second),
+}
+"""Template by ``make`` of the table; the two numbers are those of its ``size``."""
+MAKERS["restored_field"] = MAKERS["soil_cover"] = MAKERS["factory"]
 
 PLANTERS: dict[str, Planter] = {
     "rebuild": _rebuild,

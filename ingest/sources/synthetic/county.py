@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from foundation.errors import InvalidInput
 from ingest.sources.synthetic.changes import plant_changes
 from ingest.sources.synthetic.land import draw_land, lay_out_land
 from ingest.sources.synthetic.layers import write_layers
@@ -64,15 +65,23 @@ def build_county(
 
     Raises
     ------
+    InvalidInput
+        ``ingest.synthetic.bad_seed``; ``ingest.synthetic.unknown_change`` for an id in ``omit`` that the
+        size does not have.
     Defect
         ``ingest.synthetic.no_room`` when a seed leaves no place for a situation.
     """
+    if seed < 0:
+        raise InvalidInput("ingest.synthetic.bad_seed", seed=seed)
     tell = progress or _silent
     inputs = folder / "inputs"
     tell("lay out", 0.02)
     land = lay_out_land(size, seed)
     tell("plant changes", 0.12)
     changes = plant_changes(land, size)
+    unknown = set(omit) - {change.change_id for change in changes}
+    if unknown:
+        raise InvalidInput("ingest.synthetic.unknown_change", ids=", ".join(sorted(unknown)), size=size)
     draw_land(land)
     tell("layers", 0.18)
     layers = write_layers(land, changes, inputs / "layers")

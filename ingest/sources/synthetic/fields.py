@@ -23,19 +23,23 @@ class Countryside:
     ----------
     blocks : list of (Polygon, land class, village code)
         The units of the land survey.
+    details : list of Polygon
+        Ponds, graves and groves inside the blocks.
     """
 
     grounds: list[Ground] = field(default_factory=list)
     trees: list[NDArray[np.float64]] = field(default_factory=list)
     shrubs: list[NDArray[np.float64]] = field(default_factory=list)
     blocks: list[tuple[shapely.Polygon, str, str]] = field(default_factory=list)
-    ponds: list[shapely.Polygon] = field(default_factory=list)
+    details: list[shapely.Polygon] = field(default_factory=list)
 
 
 def hill_line_y(frame: Frame, x: NDArray[np.float64] | float) -> NDArray[np.float64]:
     """South edge of the hills in local metres for given x."""
     t = np.asarray(x, dtype=np.float64) / frame.width_m * 2 * np.pi
-    return frame.height_m * (0.225 + 0.045 * np.sin(0.9 * t + 0.5) + 0.022 * np.sin(3.1 * t) + 0.01 * np.sin(8 * t))
+    return frame.height_m * (
+        0.225 + 0.045 * np.sin(0.9 * t + 0.5) + 0.022 * np.sin(3.1 * t) + 0.01 * np.sin(8 * t)
+    )
 
 
 def build_countryside(
@@ -52,16 +56,27 @@ def build_countryside(
     for village in villages:
         rng = seed.stream("fields", village.code)
         land.grounds.append(Ground(village.territory, palette["track"], "1006"))
+        if has_hills:
+            slope = _hills(frame).intersection(village.territory)
+            land.grounds += [Ground(part, palette["grassland"], "0404") for part in polygons_of(slope)]
         pieces = split_oriented(
             village.territory, angle_deg=village.angle_deg, max_m=(420.0, 250.0), rng=rng, least_m2=2500.0
         )
         for piece in pieces:
             x, y = piece.centroid.coords[0]
             if has_hills and y < float(hill_line_y(frame, x)):
-                _hill_block(land, piece, rng=rng, village=village, palette=palette, dense=_sample(cover, frame, x, y))
+                _hill_block(
+                    land, piece, rng=rng, village=village, palette=palette, dense=_sample(cover, frame, x, y)
+                )
             else:
                 _field_block(land, piece, rng=rng, village=village, palette=palette)
     return land
+
+
+def _hills(frame: Frame) -> shapely.Polygon:
+    """Everything north of the hill line."""
+    x = np.linspace(0.0, frame.width_m, 160)
+    return shapely.Polygon([*zip(x, hill_line_y(frame, x), strict=True), (frame.width_m, 0.0), (0.0, 0.0)])
 
 
 def _sample(grid: FloatGrid, frame: Frame, x: float, y: float) -> float:
@@ -84,7 +99,14 @@ def _field_block(
         else:
             land.grounds.append(Ground(part, palette["baulk"], "0102"))
             land.blocks.append((part, "0102", village.code))
-            _plots(land, part, rng=rng, angle_deg=village.angle_deg, palette=palette, is_terraced=False)
+            _plots(
+                land,
+                part,
+                rng=rng,
+                angle_deg=village.angle_deg,
+                palette=palette,
+                is_crosswise=rng.random() < 0.5,
+            )
             _details(land, part, rng=rng, palette=palette)
     if rng.random() < 0.42:
         edge = shapely.LineString(piece.exterior.coords)
@@ -103,21 +125,41 @@ def _plots(
     rng: np.random.Generator,
     angle_deg: float,
     palette: Palette,
-    is_terraced: bool,
+    is_crosswise: bool,
 ) -> None:
-    is_crosswise = rng.random() < 0.5
+    """Strips of households in a block of the plain."""
     narrow, long = rng.uniform(24.0, 58.0), rng.uniform(130.0, 250.0)
     extent = (narrow, long) if is_crosswise else (long, narrow)
     plots = split_oriented(block, angle_deg=angle_deg, max_m=extent, rng=rng, least_m2=120.0)
     rows_deg = angle_deg + (90.0 if is_crosswise else 0.0)
-    shared = [crop_style(palette, rng, angle_deg=rows_deg, is_terraced=is_terraced) for _ in range(3)]
-    shrunk = shapely.buffer(np.array(plots, dtype=object), -0.55, join_style="mitre")
+    main, other = (crop_style(palette, rng, angle_deg=rows_deg, is_terraced=False) for _ in range(2))
+    shrunk = shapely.buffer(np.array(plots, dtype=object), -0.45, join_style="mitre")
     for plot in shrunk:
         if plot.is_empty:
             continue
-        own = rng.random() < 0.55
-        style = crop_style(palette, rng, angle_deg=rows_deg, is_terraced=is_terraced) if own else shared[int(rng.integers(3))]
+        own = rng.random() < 0.40
+        style = crop_style(palette, rng, angle_deg=rows_deg, is_terraced=False) if own else main
+        style = other if not own and rng.random() < 0.22 else style
         land.grounds.append(Ground(plot, style))
+
+
+def _terraces(
+    land: Countryside, part: shapely.Polygon, *, rng: np.random.Generator, angle_deg: float, palette: Palette
+) -> None:
+    """Curved steps of a slope: long narrow plots bent with the ground."""
+    plots = split_oriented(part, angle_deg=angle_deg, max_m=(170.0, 38.0), rng=rng, least_m2=150.0)
+    shared = [crop_style(palette, rng, angle_deg=angle_deg, is_terraced=True) for _ in range(3)]
+    bent = bend(np.array(plots, dtype=object), step_m=14.0, amplitude_m=11.0, wave_m=330.0, phase=0.4)
+    for plot in shapely.buffer(bent, -0.9):
+        own = rng.random() < 0.35
+        style = (
+            crop_style(palette, rng, angle_deg=angle_deg, is_terraced=True)
+            if own
+            else shared[int(rng.integers(3))]
+        )
+        clipped = plot.intersection(part)
+        if not clipped.is_empty:
+            land.grounds.append(Ground(clipped, style))
 
 
 def _orchard(
@@ -136,7 +178,9 @@ def _orchard(
     land.shrubs.append(np.column_stack([x, y])[inside] + rng.normal(0, 0.4, (int(inside.sum()), 2)))
 
 
-def _details(land: Countryside, block: shapely.Polygon, *, rng: np.random.Generator, palette: Palette) -> None:
+def _details(
+    land: Countryside, block: shapely.Polygon, *, rng: np.random.Generator, palette: Palette
+) -> None:
     """A pond, graves, a grove, a threshing ground or a parked machine here and there."""
     inner = block.buffer(-38.0)
     if inner.is_empty:
@@ -148,15 +192,20 @@ def _details(land: Countryside, block: shapely.Polygon, *, rng: np.random.Genera
         return
     if luck < 0.035:
         outline = blob(rng, x, y, rng.uniform(18, 34), flat=0.8)
-        land.grounds += [Ground(outline, palette["pond_bank"], "1104"), Ground(outline.buffer(-3.5), palette["pond"])]
-        land.ponds.append(outline)
+        land.grounds += [
+            Ground(outline, palette["pond_bank"], "1104"),
+            Ground(outline.buffer(-3.5), palette["pond"]),
+        ]
+        land.details.append(outline)
     elif luck < 0.11:
         graves = blob(rng, x, y, rng.uniform(10, 22))
         land.grounds.append(Ground(graves, palette["cemetery"], "09"))
+        land.details.append(graves)
         land.trees.append(scatter(rng, graves, 1 / 40))
     elif luck < 0.16:
         grove = blob(rng, x, y, rng.uniform(16, 36), roughness=0.25)
         land.grounds.append(Ground(grove, palette["woodland"], "0301"))
+        land.details.append(grove)
         land.trees.append(scatter(rng, grove, 1 / 14))
     elif luck < 0.25:
         land.grounds.append(Ground(blob(rng, x, y, 2.6), palette["machine_after"]))
@@ -190,6 +239,5 @@ def _hill_block(
         else:
             land.grounds.append(Ground(part, palette["baulk"], "0103"))
             land.blocks.append((part, "0103", village.code))
-            angle = village.angle_deg + rng.uniform(-40, 40)
-            _plots(land, part, rng=rng, angle_deg=angle, palette=palette, is_terraced=True)
+            _terraces(land, part, rng=rng, angle_deg=village.angle_deg + rng.normal(0, 12), palette=palette)
             land.trees.append(scatter(rng, part, 1 / 3500))

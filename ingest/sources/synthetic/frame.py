@@ -122,7 +122,9 @@ def fractal(
         coarse = rng.standard_normal((int(rows / cell) + 3, int(cols / cell) + 3), dtype=np.float32)
         shift = rng.random(2)
         matrix = np.array([[cell, 0, -cell * (1 + shift[0])], [0, cell, -cell * (1 + shift[1])]])
-        layer = cv2.warpAffine(coarse, matrix, (cols, rows), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        layer = cv2.warpAffine(
+            coarse, matrix, (cols, rows), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        )
         cv2.scaleAdd(layer, weight, total, total)
         power += weight**2
         weight *= persistence
@@ -130,7 +132,9 @@ def fractal(
     return np.asarray((total - float(total.mean())) / deviation, dtype=np.float32)
 
 
-def meander(points: NDArray[np.float64], *, amplitude_m: float, wave_m: float, phase: float) -> NDArray[np.float64]:
+def meander(
+    points: NDArray[np.float64], *, amplitude_m: float, wave_m: float, phase: float
+) -> NDArray[np.float64]:
     """Smooth displacement of points: straight lines become gentle curves, and neighbours stay neighbours.
 
     Parameters

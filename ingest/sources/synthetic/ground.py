@@ -56,7 +56,13 @@ def rect(x: float, y: float, width: float, depth: float, angle_deg: float = 0.0)
 
 
 def blob(
-    rng: np.random.Generator, x: float, y: float, radius_m: float, *, roughness: float = 0.18, flat: float = 1.0
+    rng: np.random.Generator,
+    x: float,
+    y: float,
+    radius_m: float,
+    *,
+    roughness: float = 0.18,
+    flat: float = 1.0,
 ) -> shapely.Polygon:
     """Rounded irregular outline around a centre; ``flat`` < 1 squeezes it from north to south."""
     turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
@@ -127,7 +133,7 @@ def scatter(rng: np.random.Generator, shape: BaseGeometry, per_m2: float) -> NDA
     return points[shapely.contains_xy(shape, points[:, 0], points[:, 1])]
 
 
-def beside(rng: np.random.Generator, line: BaseGeometry, *, offset_m: float, spacing_m: float) -> NDArray[np.float64]:
+def beside(rng: np.random.Generator, line: Any, *, offset_m: float, spacing_m: float) -> NDArray[np.float64]:
     """Points on both sides of a line, as trees stand along a road, shape (n, 2)."""
     stops = np.arange(0.0, line.length, spacing_m)
     stops = stops + rng.normal(0.0, spacing_m * 0.12, len(stops))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ingest.sources.synthetic.fields import Countryside, build_countryside, hill_line_y
 from ingest.sources.synthetic.frame import FloatGrid, Frame, Seed, fractal, frame_around
-from ingest.sources.synthetic.ground import Ground, blob, rect, split_oriented
+from ingest.sources.synthetic.ground import Ground, blob, polygons_of, rect, split_oriented
 from ingest.sources.synthetic.materials import Palette, read_table, standard_palette
 from ingest.sources.synthetic.network import Network, build_network
 from ingest.sources.synthetic.quarry import Quarry, build_quarries
@@ -69,13 +69,13 @@ def lay_out_land(size_name: str, seed_value: int) -> Land:
     palette = standard_palette()
     villages = lay_out_villages(frame, seed, size)
     network = build_network(frame, seed, size=size, villages=villages, palette=palette)
-    cover = fractal(seed.stream("cover"), (frame.rows // 8, frame.cols // 8), cell_px=90, octaves=3)
+    cover = fractal(seed.stream("cover"), (frame.rows // 8, frame.cols // 8), cell_px=46, octaves=3)
     countryside = build_countryside(
         frame, seed, villages=villages, palette=palette, has_hills=size["has_hills"], cover=cover
     )
     quarries = build_quarries(frame, seed, palette) if size["has_hills"] else []
     courtyards = [lot for village in villages for lot in lay_out_settlement(village, seed)]
-    urban = _urban_outline(frame, seed, size)
+    urban = _urban_outline(frame, size)
     land = Land(
         frame, seed, size, palette, villages, network, countryside, courtyards, quarries, urban,
         works=[], works_lots=[], farm_lots=[], terrain_m=_terrain(frame, seed, has_hills=size["has_hills"]),
@@ -115,16 +115,18 @@ def _terrain(frame: Frame, seed: Seed, *, has_hills: bool) -> FloatGrid:
     rows, cols = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32) * step * frame.gsd_m
     above = (hill_line_y(frame, cols) - rows) / 420.0
     rise = np.clip(above, 0.0, 1.6) ** 1.2
-    ridges = 1.0 - np.abs(fractal(seed.stream("terrain"), shape, cell_px=70, octaves=5, persistence=0.5))
+    ridges = 1.0 - np.abs(fractal(seed.stream("terrain"), shape, cell_px=70, octaves=4, persistence=0.42))
     return np.asarray(rise * (34.0 + 22.0 * ridges), dtype=np.float32)
 
 
-def _urban_outline(frame: Frame, seed: Seed, size: dict[str, Any]) -> shapely.Polygon:
+def _urban_outline(frame: Frame, size: dict[str, Any]) -> shapely.Polygon:
     x, y, width, depth = size["urban"]
     corner = rect(frame.width_m * x, frame.height_m * y, width, depth, -3.0)
-    bay = rect(frame.width_m * x + width * 0.42, frame.height_m * y + depth * 0.40, width * 0.3, depth * 0.3, -3.0)
-    made: shapely.Polygon = corner.difference(bay).intersection(frame.rectangle)
-    return made
+    bay = rect(
+        frame.width_m * x + width * 0.42, frame.height_m * y + depth * 0.40, width * 0.3, depth * 0.3, -3.0
+    )
+    inside = corner.difference(bay).intersection(frame.rectangle)
+    return max(polygons_of(inside), key=lambda part: part.area)
 
 
 def _industrial_park(land: Land) -> None:
@@ -140,7 +142,7 @@ def _industrial_park(land: Land) -> None:
         if inner.is_empty or min(width, depth) < 34 or inner.area < 0.72 * width * depth:
             continue
         roof = str(rng.choice(("blue", "grey", "white", "red"), p=(0.5, 0.2, 0.2, 0.1)))
-        made = factory(rng, land.palette, width=width - 3, depth=depth - 3, roof=roof, is_new=False)
+        made = factory(rng, land.palette, width=width - 2, depth=depth - 2, roof=roof, is_new=False)
         centre = inner.envelope.centroid
         whole = at(made, centre.x, centre.y, -3.0)
         land.works.append(Ground(lot, land.palette["road_village"], "1004"))
@@ -185,8 +187,11 @@ def _threshing_grounds(land: Land) -> list[Ground]:
     grounds: list[Ground] = []
     for village in land.villages:
         rng = land.seed.stream("threshing", village.code)
-        left, _, right, bottom = village.built.bounds
-        x, y = rng.uniform(left + 30, right - 30), bottom - rng.uniform(4, 18)
+        x = village.site[0] + rng.uniform(-45, 45)
+        edge = shapely.LineString([(x, village.site[1]), (x, village.site[1] + 900)]).intersection(
+            village.built
+        )
+        y = shapely.get_coordinates(edge)[:, 1].max(initial=village.site[1]) - rng.uniform(2, 8)
         ground = rect(x, y, rng.uniform(22, 38), rng.uniform(16, 26), village.angle_deg)
         grounds.append(Ground(ground, land.palette["threshing_grain"], "0702"))
         if village.built.area > 60000:
@@ -200,7 +205,10 @@ def _school(palette: Palette, rng: np.random.Generator, x: float, y: float, angl
     """A school: two long buildings on a yard with a playing field."""
 
     lot = rect(0, 0, 72, 58)
-    parts = [Ground(lot, palette["hardstanding"], "08H2"), Ground(blob(rng, 8, 12, 17, roughness=0.02, flat=0.6), palette["garden"])]
+    parts = [
+        Ground(lot, palette["hardstanding"], "08H2"),
+        Ground(blob(rng, 8, 12, 17, roughness=0.02, flat=0.6), palette["garden"]),
+    ]
     parts += gable(palette, "flat", 2, x=0, y=-19, width=56, depth=11)
     parts += gable(palette, "red", 1, x=-27, y=8, width=10, depth=34)
     return at(Template(lot, parts), x, y, angle_deg).parts

@@ -76,9 +76,7 @@ def whole_area(area_m2: float) -> float:
 
 
 def _divisions(land: Land) -> list[Row]:
-    rows = [
-        _division_row(village.code, "村", village.territory) for village in land.villages
-    ]
+    rows = [_division_row(village.code, "村", village.territory) for village in land.villages]
     for township in sorted({village.township_code for village in land.villages}):
         members = [village.territory for village in land.villages if village.township_code == township]
         rows.append(_division_row(township, "乡", shapely.union_all(members)))
@@ -87,7 +85,14 @@ def _divisions(land: Land) -> list[Row]:
 
 def _division_row(code: str, level: str, shape: BaseGeometry) -> Row:
     name = short_name(divisions().get(code).name)
-    return {"shape": shape, "YSDM": "1000600100", "XZQDM": code, "XZQMC": name, "JB": level, "DCMJ": whole_area}
+    return {
+        "shape": shape,
+        "YSDM": "1000600100",
+        "XZQDM": code,
+        "XZQMC": name,
+        "JB": level,
+        "DCMJ": whole_area,
+    }
 
 
 def _survey_rows(land: Land, patches: list[SurveyPatch]) -> list[Row]:
@@ -140,7 +145,9 @@ def _basic_rows(land: Land, patches: list[SurveyPatch]) -> list[Row]:
 def _redline(land: Land, patches: list[SurveyPatch]) -> list[Row]:
     """Woods of the hills away from the quarries; the river where there is one."""
     x = np.linspace(0, land.frame.width_m, 60)
-    hills = shapely.Polygon([*zip(x, hill_line_y(land.frame, x) - 60.0, strict=True), (land.frame.width_m, 0), (0, 0)])
+    hills = shapely.Polygon(
+        [*zip(x, hill_line_y(land.frame, x) - 60.0, strict=True), (land.frame.width_m, 0), (0, 0)]
+    )
     pits = shapely.union_all([quarry.outline.buffer(220.0) for quarry in land.quarries])
     woods = [patch.shape for patch in patches if patch.land_class in ("0301", "0305")]
     shapes: list[tuple[str, str, BaseGeometry]] = []
@@ -155,16 +162,17 @@ def _redline(land: Land, patches: list[SurveyPatch]) -> list[Row]:
         shapes = [("农田防护林生态保护红线", "水土保持", corner)]
     county = land.villages[0].county_code
     return [
-        {"shape": shape, "YSDM": "2003010100", "XZQDM": county, "HXMC": name, "HXLX": kind, "HXMJ": whole_area,
-         "PFRQ": date(2022, 9, 28)}
+        {"shape": shape, "YSDM": "2003010100", "XZQDM": county, "HXMC": name, "HXLX": kind,
+         "HXMJ": whole_area, "PFRQ": date(2022, 9, 28)}
         for name, kind, shape in shapes
     ]  # fmt: skip
 
 
 def _urban(land: Land) -> list[Row]:
     return [
-        {"shape": part, "YSDM": "2003010300", "XZQDM": land.villages[0].county_code, "BJMC": "孟州市产业集聚区（演示）",
-         "BJLX": "城镇集中建设区", "BJMJ": whole_area, "PFRQ": date(2022, 9, 28)}
+        {"shape": part, "YSDM": "2003010300", "XZQDM": land.villages[0].county_code,
+         "BJMC": "孟州市产业集聚区（演示）", "BJLX": "城镇集中建设区",
+         "BJMJ": whole_area, "PFRQ": date(2022, 9, 28)}
         for part in shapely.get_parts(land.urban)
     ]  # fmt: skip
 
@@ -173,9 +181,9 @@ def _grid_cells(land: Land) -> list[Row]:
     """One or two supervision cells a village, cut through its site."""
     rows = []
     for village in land.villages:
-        x, y = village.site
+        x = village.site[0]
         left, top, right, bottom = village.territory.bounds
-        halves = [village.territory]
+        halves: list[BaseGeometry] = [village.territory]
         if village.territory.area > 1_600_000:
             west, east = (left - 1, top - 1, x, bottom + 1), (x, top - 1, right + 1, bottom + 1)
             halves = [shapely.clip_by_rect(village.territory, *half) for half in (west, east)]

@@ -101,7 +101,8 @@ class Palette:
         chosen = [pair[DATES.index(date)] for pair in self.looks]
 
         def bands(names: list[str], gains: list[float]) -> NDArray[np.float32]:
-            return (np.array([spectra[name] for name in names]).T * np.array(gains)).astype(np.float32)
+            scaled = np.array([spectra[name] for name in names]).T * np.array(gains)
+            return np.asarray(scaled, dtype=np.float32)
 
         gains = [look.gain for look in chosen]
         angle = np.deg2rad([look.row_angle_deg for look in chosen])
@@ -157,13 +158,13 @@ def crop_style(palette: Palette, rng: np.random.Generator, *, angle_deg: float, 
                 a=crop["name"],
                 b=crop["soil"],
                 mix=1.0 - rng.uniform(*crop["cover"]),
-                mix_amp=rng.uniform(0.06, 0.22),
+                mix_amp=rng.uniform(0.08, 0.30),
                 texture=rng.uniform(0.03, 0.08),
-                gain=float(np.exp(rng.normal(0.0, 0.09))),
+                gain=float(np.exp(rng.normal(0.03, 0.11))),
                 row_amp=crop["row_amp"] * rng.uniform(0.5, 1.4),
                 row_period_m=rng.uniform(*crop["row_period_m"]),
                 row_angle_deg=angle_deg,
-                terrace=rng.uniform(0.2, 0.5) if is_terraced else 0.0,
+                terrace=rng.uniform(0.06, 0.18) if is_terraced else 0.0,
             )
         )
     return palette.add(looks[0], looks[1])

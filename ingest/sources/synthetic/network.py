@@ -60,13 +60,17 @@ def build_network(
 def _river(network: Network, frame: Frame, seed: Seed, palette: Palette) -> None:
     rng = seed.stream("river")
     width, height = frame.width_m, frame.height_m
-    shore = shapely.LineString([(-500, height * 0.945), (width * 0.45, height * 0.925), (width + 500, height * 0.955)])
+    shore = shapely.LineString(
+        [(-500, height * 0.945), (width * 0.45, height * 0.925), (width + 500, height * 0.955)]
+    )
     curve = bend(shore, step_m=50.0, amplitude_m=55.0, wave_m=2600.0, phase=0.4)
     corners = [(width + 600, height + 900), (-600, height + 900)]
     water = shapely.Polygon([*curve.coords, *corners]).buffer(0)
     bank = shapely.LineString(curve).buffer(95.0, cap_style="flat")
     bank = bank.buffer(-20.0).union(bend(bank, step_m=20.0, amplitude_m=16.0, wave_m=310.0, phase=2.0))
-    levee_line = bend(shapely.affinity.translate(curve, 0, -260.0), step_m=60.0, amplitude_m=20.0, wave_m=1900.0, phase=3.0)
+    levee_line = bend(
+        shapely.affinity.translate(curve, 0, -260.0), step_m=60.0, amplitude_m=20.0, wave_m=1900.0, phase=3.0
+    )
     network.under += [
         Ground(water, palette["river"], "1101"),
         Ground(bank.difference(water.buffer(-12)), palette["bank"], "1106"),
@@ -101,7 +105,9 @@ def _railway(network: Network, frame: Frame, seed: Seed, palette: Palette) -> No
     rng = seed.stream("railway")
     width, height = frame.width_m, frame.height_m
     line = bend(
-        shapely.LineString([(-400, height * 0.37), (width * 0.5, height * 0.405), (width + 400, height * 0.36)]),
+        shapely.LineString(
+            [(-400, height * 0.262), (width * 0.5, height * 0.29), (width + 400, height * 0.252)]
+        ),
         step_m=50.0, amplitude_m=40.0, wave_m=5200.0, phase=0.9,
     )  # fmt: skip
     network.over += [
@@ -123,7 +129,9 @@ def _village_roads(
             other = at.get((column + step[0], row + step[1]))
             if other is None or rng.random() < 0.14:
                 continue
-            line = bend(shapely.LineString([site, other]), step_m=40.0, amplitude_m=14.0, wave_m=720.0, phase=0.7)
+            line = bend(
+                shapely.LineString([site, other]), step_m=40.0, amplitude_m=14.0, wave_m=720.0, phase=0.7
+            )
             network.under += [
                 Ground(line.buffer(4.6), palette["verge"]),
                 Ground(line.buffer(2.8), palette["road_village"], "1006"),

@@ -1,4 +1,4 @@
-"""What lies between the ground and the file: trees, shadows, haze, a cloud, optics, misregistration, noise."""
+"""What lies between ground and file: trees, shadows, haze, a cloud, optics, misregistration, noise."""
 
 from __future__ import annotations
 
@@ -42,7 +42,12 @@ def crowns(frame: Frame, points: NDArray[np.float64], *, sigma_px: float, streng
     dx, dy = x[inside] - col, y[inside] - row
     flat = grid.ravel()
     width = frame.cols + 1
-    for down, right, weight in ((0, 0, (1 - dx) * (1 - dy)), (0, 1, dx * (1 - dy)), (1, 0, (1 - dx) * dy), (1, 1, dx * dy)):
+    for down, right, weight in (
+        (0, 0, (1 - dx) * (1 - dy)),
+        (0, 1, dx * (1 - dy)),
+        (1, 0, (1 - dx) * dy),
+        (1, 1, dx * dy),
+    ):
         flat += np.bincount((row + down) * width + col + right, weights=weight, minlength=flat.size)
     soft = cv2.GaussianBlur(grid[:-1, :-1].astype(np.float32), (0, 0), sigma_px)
     return np.asarray(1.0 - np.exp(-strength * soft), dtype=np.float32)
@@ -52,7 +57,9 @@ def plant_trees(image: FloatGrid, cover: FloatGrid, *, date: Date, depth: float)
     """Blend crowns into the image in place, lit on the sun side."""
     spectrum = read_table("spectra")["material"][read_table("spectra")["date"][date]["crown"]]
     sun_x, sun_y, _ = sun_vector(date)
-    slope = cv2.warpAffine(cover, np.array([[1, 0, -sun_x], [0, 1, -sun_y]]), cover.shape[::-1], flags=cv2.INTER_LINEAR)
+    slope = cv2.warpAffine(
+        cover, np.array([[1, 0, -sun_x], [0, 1, -sun_y]]), cover.shape[::-1], flags=cv2.INTER_LINEAR
+    )
     light = 1.0 + depth * (cover - slope)
     np.clip(light, 0.45, 1.7, out=light)
     for band in range(4):
@@ -69,10 +76,11 @@ def cast_shadows(heights: FloatGrid, frame: Frame, date: Date) -> FloatGrid:
         reach = number * step_px
         matrix = np.array([[1, 0, -reach * sun_x], [0, 1, -reach * sun_y]])
         towards_sun = cv2.warpAffine(heights, matrix, heights.shape[::-1], flags=cv2.INTER_LINEAR)
-        towards_sun -= heights
-        towards_sun -= reach * frame.gsd_m * slope - 0.6
-        np.clip(towards_sun, 0.0, 1.0, out=towards_sun)
-        np.maximum(shadow, towards_sun, out=shadow)
+        excess = np.asarray(towards_sun, dtype=np.float32)
+        excess -= heights
+        excess -= np.float32(reach * frame.gsd_m * slope - 0.6)
+        np.clip(excess, 0.0, 1.0, out=excess)
+        np.maximum(shadow, excess, out=shadow)
     return shadow
 
 
@@ -92,15 +100,17 @@ def darken(image: FloatGrid, shadow: FloatGrid) -> None:
         image[band] *= 1.0 - (1.0 - light) * shadow
 
 
-def cloud_cover(cloud: Cloud, frame: Frame, seed: Seed, *, shift_m: tuple[float, float] = (0.0, 0.0)) -> FloatGrid:
+def cloud_cover(
+    cloud: Cloud, frame: Frame, seed: Seed, *, shift_m: tuple[float, float] = (0.0, 0.0)
+) -> FloatGrid:
     """Opacity 0–1 of the cloud, or of its shadow when shifted."""
     rows, cols = np.mgrid[0 : frame.rows // 4, 0 : frame.cols // 4].astype(np.float32) * (4 * frame.gsd_m)
     ragged = fractal(seed.stream("cloud"), rows.shape, cell_px=max(cloud.radius_m / 10, 4), octaves=5)
     x, y = cloud.x + shift_m[0], cloud.y + shift_m[1]
     matrix = np.array([[1, 0, shift_m[0] / 4 / frame.gsd_m], [0, 1, shift_m[1] / 4 / frame.gsd_m]])
-    ragged = cv2.warpAffine(ragged, matrix, ragged.shape[::-1], borderMode=cv2.BORDER_REFLECT)
+    drifted = cv2.warpAffine(ragged, matrix, ragged.shape[::-1], borderMode=cv2.BORDER_REFLECT)
     distance = np.hypot((cols - x) / 1.25, rows - y) / cloud.radius_m
-    cover = np.clip((1.0 - distance) * 2.4 + 0.45 * ragged * (distance < 1.35), 0.0, 1.0).astype(np.float32)
+    cover = np.clip((1.0 - distance) * 2.4 + 0.45 * drifted * (distance < 1.35), 0.0, 1.0).astype(np.float32)
     return np.asarray(cv2.resize(cover, (frame.cols, frame.rows), interpolation=cv2.INTER_CUBIC)).clip(0, 1)
 
 
@@ -138,7 +148,11 @@ def misregister(image: FloatGrid, frame: Frame, seed: Seed) -> FloatGrid:
     result = np.empty_like(image)
     for band in range(image.shape[0]):
         result[band] = cv2.remap(
-            image[band], map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+            image[band],
+            map_x.astype(np.float32),
+            map_y.astype(np.float32),
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REFLECT_101,
         )
     return result
 

@@ -16,8 +16,8 @@ from ingest.sources.synthetic.territory import Village, short_name
 
 FIELDS = ("post_no", "title", "tier", "kind", "division_code", "holder", "deputy", "login")
 TITLES = {
-    ("field_chief", 1): "总田长", ("mountain_chief", 1): "总山长", ("detachment", 1): "自然资源综合行政执法支队",
-    ("grid_officer", 1): "市级网格员",
+    ("field_chief", 1): "总田长", ("mountain_chief", 1): "总山长",
+    ("detachment", 1): "自然资源综合行政执法支队", ("grid_officer", 1): "市级网格员",
     ("field_chief", 2): "县级田长", ("mountain_chief", 2): "县级山长", ("brigade", 2): "自然资源执法大队",
     ("grid_officer", 2): "县级网格员",
     ("field_chief", 3): "乡级田长", ("mountain_chief", 3): "乡级山长", ("station", 3): "自然资源所",
@@ -25,10 +25,12 @@ TITLES = {
     ("field_chief", 4): "村级田长", ("mountain_chief", 4): "村级山长", ("grid_officer", 4): "村级网格员",
 }  # fmt: skip
 KIND_LETTERS = {
-    "field_chief": "T", "mountain_chief": "S", "grid_officer": "W", "station": "Z", "brigade": "D", "detachment": "U",
+    "field_chief": "T", "mountain_chief": "S", "grid_officer": "W",
+    "station": "Z", "brigade": "D", "detachment": "U",
 }  # fmt: skip
 PREFIX = {
-    "field_chief": "tz", "mountain_chief": "sz", "grid_officer": "wgy", "station": "zrs", "brigade": "dd", "detachment": "zd",
+    "field_chief": "tz", "mountain_chief": "sz", "grid_officer": "wgy",
+    "station": "zrs", "brigade": "dd", "detachment": "zd",
 }  # fmt: skip
 
 

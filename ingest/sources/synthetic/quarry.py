@@ -8,8 +8,8 @@ import numpy as np
 import shapely
 from shapely import affinity
 
-from ingest.sources.synthetic.frame import Frame, Seed
-from ingest.sources.synthetic.ground import Ground, blob, rect
+from ingest.sources.synthetic.frame import Frame, Seed, bend
+from ingest.sources.synthetic.ground import Ground, blob, polygons_of, rect
 from ingest.sources.synthetic.materials import Palette
 from ingest.sources.synthetic.templates import gable
 
@@ -39,10 +39,13 @@ class Quarry:
             (x + b * np.cos(a), y + b * np.sin(a)) for (x, y), b, a in zip(rim, bulge, turn, strict=True)
         ]
         made = shapely.Polygon([*rim, *reversed(outer)]).buffer(0).difference(self.outline)
-        return max(shapely.get_parts(made), key=lambda part: part.area)
+        round_off = made.buffer(-9.0).buffer(9.0).intersection(made)
+        return max(polygons_of(round_off), key=lambda part: part.area)
 
     def _rim(self, turn: float) -> tuple[float, float]:
-        ray = shapely.LineString([(self.x, self.y), (self.x + 900 * np.cos(turn), self.y + 900 * np.sin(turn))])
+        ray = shapely.LineString(
+            [(self.x, self.y), (self.x + 900 * np.cos(turn), self.y + 900 * np.sin(turn))]
+        )
         hit = ray.intersection(self.outline)
         x, y = shapely.get_coordinates(hit)[-1]
         return float(x), float(y)
@@ -52,7 +55,14 @@ def build_quarries(frame: Frame, seed: Seed, palette: Palette) -> list[Quarry]:
     """Two pits in the hills."""
     places = (("雷山石灰岩矿", 0.335, 0.105, 165.0), ("西坡建筑石料矿", 0.665, 0.11, 115.0))
     return [
-        _quarry(name, frame.width_m * x, frame.height_m * y, radius, rng=seed.stream("quarry", name), palette=palette)
+        _quarry(
+            name,
+            frame.width_m * x,
+            frame.height_m * y,
+            radius,
+            rng=seed.stream("quarry", name),
+            palette=palette,
+        )
         for name, x, y, radius in places
     ]
 
@@ -61,7 +71,11 @@ def _quarry(
     name: str, x: float, y: float, radius: float, *, rng: np.random.Generator, palette: Palette
 ) -> Quarry:
     outline = blob(rng, x, y, radius, roughness=0.22, flat=0.8)
-    grounds = [Ground(outline, palette["quarry_face"], "0602")]
+    spoil = blob(rng, x + radius * 0.5, y + radius * 0.55, radius * 0.6, roughness=0.35)
+    grounds = [
+        Ground(spoil.difference(outline), palette["bank"], "0602"),
+        Ground(outline, palette["quarry_face"], "0602"),
+    ]
     grounds += bench_parts(outline, palette)
     for _ in range(4):
         px, py = x + rng.uniform(-0.4, 0.4) * radius, y + rng.uniform(-0.3, 0.3) * radius
@@ -74,8 +88,19 @@ def _quarry(
 def bench_parts(outline: shapely.Polygon, palette: Palette) -> list[Ground]:
     """Rings of faces and benches from the rim to the floor."""
     parts: list[Ground] = []
-    for depth_m, style in ((7, "quarry_bench"), (20, "quarry_face"), (26, "quarry_bench"), (42, "quarry_face"), (48, "quarry_floor")):
+    for depth_m, style in (
+        (7, "quarry_bench"),
+        (20, "quarry_face"),
+        (26, "quarry_bench"),
+        (42, "quarry_face"),
+        (48, "quarry_floor"),
+    ):
         ring = affinity.translate(outline.buffer(-depth_m), 0, 2)
+        ring = (
+            bend(ring, step_m=6.0, amplitude_m=3.2, wave_m=70.0, phase=float(depth_m))
+            .buffer(0)
+            .intersection(outline)
+        )
         if not ring.is_empty:
             parts.append(Ground(ring, palette[style]))
     return parts

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -32,7 +31,10 @@ def right_rows(land: Land, changes: list[Change]) -> dict[str, list[Row]]:
         rights[permit.kind].append((permit, shape, land.village_at(centre.x, centre.y).code))
     rights["mining_right"] = _mining_rights(land, rights["mining_right"])
     return {
-        kind: [_right_row(land, kind, number, right=right) for number, right in enumerate(sorted_rights(items), start=1)]
+        kind: [
+            _right_row(land, kind, number, right=right)
+            for number, right in enumerate(sorted_rights(items), start=1)
+        ]
         for kind, items in rights.items()
     }
 
@@ -77,38 +79,53 @@ def _mining_rights(
         result.append((Permit("mining_right", 1.0, *terms[number]), joined.simplify(0.4), code))
     if not land.quarries:
         west = land.villages[0].territory.representative_point().buffer(30)
-        result.append((Permit("mining_right", 1.0, date(2008, 4, 1), date(2018, 3, 31)), west, land.villages[0].code))
+        result.append(
+            (Permit("mining_right", 1.0, date(2008, 4, 1), date(2018, 3, 31)), west, land.villages[0].code)
+        )
     return result
 
 
 def _right_row(land: Land, kind: str, number: int, *, right: tuple[Permit, BaseGeometry, str]) -> Row:
     permit, shape, code = right
     names = read_table("names")
-    year = permit.valid_from.year
-    company = names["companies"][number % len(names["companies"])]
-    row: Row = {"shape": shape, "XZQDM": code, "PZMJ": _area, "XKMJ": _area, "BAMJ": _area, "KQMJ": _area}
+
+    def name(list_name: str) -> str:
+        return str(names[list_name][number % len(names[list_name])])
+
+    year, holder, first_day = permit.valid_from.year, name("companies"), permit.valid_from
+    row: Row = {"shape": shape, "XZQDM": code}
     match kind:
         case "construction_approval":
-            row |= {"PZWH": f"演政土〔{year}〕{number}号", "XMMC": names["projects"][number % len(names["projects"])],
-                    "YDDW": company, "TDYT": "工业用地", "PZRQ": permit.valid_from}  # fmt: skip
+            row |= {"PZWH": f"演政土〔{year}〕{number}号", "XMMC": name("projects"), "YDDW": holder}
+            return row | {"TDYT": "工业用地", "PZMJ": _area, "PZRQ": first_day}
         case "planning_permit":
-            is_urban = land.urban.intersects(shape)
             is_home = shape.area < 700
-            label = "建设工程规划许可" if is_urban or not is_home else "乡村建设规划许可"
-            row |= {"XKZH": f"演建字第{year}{number:04d}号", "XKLX": label, "JSDW": company,
-                    "XMMC": "村民住宅" if is_home else names["projects"][number % len(names["projects"])],
-                    "FZRQ": permit.valid_from}  # fmt: skip
+            label = "乡村建设规划许可" if is_home and not land.urban.intersects(shape) else "建设工程规划许可"
+            row |= {"XKZH": f"演建字第{year}{number:04d}号", "XKLX": label, "JSDW": holder}
+            return row | {
+                "XMMC": "村民住宅" if is_home else name("projects"),
+                "XKMJ": _area,
+                "FZRQ": first_day,
+            }
         case "facility_filing":
-            row |= {"BAH": f"演设农备〔{year}〕{number}号", "XMMC": names["farms"][number % len(names["farms"])],
-                    "JYZ": company, "SSLX": "种植设施" if number % 2 else "畜禽养殖设施", "BARQ": permit.valid_from}  # fmt: skip
+            row |= {"BAH": f"演设农备〔{year}〕{number}号", "XMMC": name("farms"), "JYZ": holder}
+            return row | {
+                "SSLX": "种植设施" if number % 2 else "畜禽养殖设施",
+                "BAMJ": _area,
+                "BARQ": first_day,
+            }
         case "temporary_use":
-            row |= {"PZWH": f"演临地〔{year}〕{number}号", "XMMC": names["works"][number % len(names["works"])],
-                    "SYDW": company, "YT": "施工场地、材料堆场", "PZRQ": permit.valid_from, "JSRQ": permit.valid_to}  # fmt: skip
-        case _:
-            quarry = min(land.quarries, key=lambda pit: pit.outline.distance(shape), default=None)
-            row |= {"XKZH": f"C4108{year}{number:011d}", "KSMC": quarry.name if quarry else "旧采石场（已关闭）",
-                    "CKQR": company, "KCKZ": "建筑石料用灰岩", "YXQQ": permit.valid_from, "YXQZ": permit.valid_to}  # fmt: skip
-    return row
+            row |= {
+                "PZWH": f"演临地〔{year}〕{number}号",
+                "XMMC": name("works"),
+                "SYDW": holder,
+                "PZMJ": _area,
+            }
+            return row | {"YT": "施工场地、材料堆场", "PZRQ": first_day, "JSRQ": permit.valid_to}
+    quarry = min(land.quarries, key=lambda pit: pit.outline.distance(shape), default=None)
+    row |= {"XKZH": f"C4108{year}{number:011d}", "KSMC": quarry.name if quarry else "旧采石场（已关闭）"}
+    row |= {"CKQR": holder, "KCKZ": "建筑石料用灰岩", "KQMJ": _area}
+    return row | {"YXQQ": first_day, "YXQZ": permit.valid_to}
 
 
 def parcel_rows(land: Land, changes: list[Change]) -> tuple[list[Row], list[Row]]:
@@ -126,7 +143,11 @@ def parcel_rows(land: Land, changes: list[Change]) -> tuple[list[Row], list[Row]
         for shape in shapes:
             centre = shape.representative_point()
             lots.append((shape, land.village_at(centre.x, centre.y).code, letters, use))
-    events = {change.outline.wkb: change.situation.make for change in changes if change.situation.kind == "cadastral"}
+    events = {
+        change.outline.wkb: change.situation.make
+        for change in changes
+        if change.situation.kind == "cadastral"
+    }
     before: list[Row] = []
     later: list[Row] = []
     for number, lot in enumerate(lots, start=1):
@@ -181,8 +202,3 @@ def holder_name(number: int) -> str:
     number, first = divmod(number, len(stems))
     second = stems[number % len(stems)] if number else ""
     return f"{surnames[surname]}某{second}{stems[first]}"
-
-
-def positions(count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Numbers of placeholder names from 0."""
-    return np.arange(count)

@@ -43,7 +43,9 @@ def write_patrols(land: Land, path: Path) -> Path:
     for index in order[len(CHEATS) : len(CHEATS) + max(1, len(walkers) // 6)]:
         characters[walkers[int(index)].post_no] = "lazy"
     patrols = [
-        patrol for post in walkers for patrol in _patrols_of(land, post, characters.get(post.post_no, "honest"))
+        patrol
+        for post in walkers
+        for patrol in _patrols_of(land, post, characters.get(post.post_no, "honest"))
     ]
     patrols.sort(key=lambda patrol: (patrol["started_at"], patrol["post_no"]))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,10 +60,14 @@ def _patrols_of(land: Land, post: Post, character: str) -> list[dict[str, Any]]:
     area = _area_of(land, post)
     patrols = []
     for week in range(WEEKS):
-        times = int(np.floor(quota + rng.random())) if character != "lazy" else int(rng.random() < 0.3 * quota)
+        times = (
+            int(np.floor(quota + rng.random())) if character != "lazy" else int(rng.random() < 0.3 * quota)
+        )
         days = rng.choice(6, size=min(times, 6), replace=False)
         for day in np.sort(days):
-            start = FIRST_MONDAY + timedelta(days=7 * week + int(day), minutes=float(rng.uniform(7.2, 17.0) * 60))
+            start = FIRST_MONDAY + timedelta(
+                days=7 * week + int(day), minutes=float(rng.uniform(7.2, 17.0) * 60)
+            )
             track = _track(land, area, rng=rng, character=character)
             patrols.append(_record(land, post, start=start, track=track, rng=rng, character=character))
     return patrols
@@ -75,7 +81,9 @@ def _area_of(land: Land, post: Post) -> BaseGeometry:
     return joined
 
 
-def _track(land: Land, area: BaseGeometry, *, rng: np.random.Generator, character: str) -> NDArray[np.float64]:
+def _track(
+    land: Land, area: BaseGeometry, *, rng: np.random.Generator, character: str
+) -> NDArray[np.float64]:
     """A walk in local metres, one point every ``FIX_EVERY_S``, turning back at the boundary."""
     minutes = rng.uniform(5, 9) if character == "too_short" else rng.uniform(22, 58)
     speed = rng.uniform(0.2, 0.5) if character == "too_short" else rng.uniform(0.9, 2.8)
@@ -105,10 +113,18 @@ def _track(land: Land, area: BaseGeometry, *, rng: np.random.Generator, characte
 
 
 def _record(
-    land: Land, post: Post, *, start: datetime, track: NDArray[np.float64], rng: np.random.Generator, character: str
+    land: Land,
+    post: Post,
+    *,
+    start: datetime,
+    track: NDArray[np.float64],
+    rng: np.random.Generator,
+    character: str,
 ) -> dict[str, Any]:
     lonlat = shapely.get_coordinates(land.frame.to_lonlat(shapely.points(track)))
-    accuracy = np.where(rng.random(len(track)) < 0.04, rng.uniform(55, 120, len(track)), rng.gamma(4.0, 2.0, len(track)) + 2)
+    accuracy = np.where(
+        rng.random(len(track)) < 0.04, rng.uniform(55, 120, len(track)), rng.gamma(4.0, 2.0, len(track)) + 2
+    )
     start = start.replace(microsecond=0)
     fixes = [
         {

@@ -31,8 +31,11 @@ from ingest.sources.synthetic.situations import Change
 ACQUIRED_AT = {"before": "2026-04-08T11:12:00+08:00", "after": "2026-09-08T11:05:00+08:00"}
 SENSOR = "GF-1 PMS (synthetic)"
 TREE_HEIGHT_M = 8.0
-NO_TREES = ("road_main", "road_village", "lane", "river", "sandbar", "canal_water", "quarry_floor", "quarry_bench",
-            "quarry_face", "film", "film_shaded", "hardstanding", "works_yard", "pond", "rail", "railway", "threshing_grain")  # fmt: skip
+NO_TREES = (
+    *("road_main", "road_village", "lane", "rail", "railway"),
+    *("hardstanding", "works_yard", "threshing_grain", "film", "film_shaded"),
+    *("river", "sandbar", "canal_water", "pond", "quarry_floor", "quarry_bench", "quarry_face"),
+)
 
 
 def write_scenes(
@@ -77,7 +80,9 @@ def _clear_trees(land: Land, changes: list[Change], base: StyleGrid) -> None:
     bare |= {number for name, number in land.palette.names.items() if name.startswith("roof_")}
     is_bare = np.zeros(len(land.palette.looks), np.bool_)
     is_bare[list(bare)] = True
-    changed = shapely.union_all([change.outline.buffer(4.0) for change in changes if change.before or change.after])
+    changed = shapely.union_all(
+        [change.outline.buffer(4.0) for change in changes if change.before or change.after]
+    )
     shapely.prepare(changed)
     for name in ("trees", "shrubs"):
         points: NDArray[np.float64] = getattr(land, name)
@@ -96,7 +101,7 @@ def _render(
     image = reflectance(grid, table, frame=frame, weather=weather, terrain_m=land.terrain_m)
     image *= nuisance.hill_shade(land.terrain_m, frame, date)
     trees = nuisance.crowns(frame, land.trees, sigma_px=1.05, strength=9.0)
-    shrubs = nuisance.crowns(frame, land.shrubs, sigma_px=0.8, strength=5.0)
+    shrubs = nuisance.crowns(frame, land.shrubs, sigma_px=0.85, strength=9.0)
     nuisance.plant_trees(image, shrubs, date=date, depth=1.1)
     nuisance.plant_trees(image, trees, date=date, depth=1.7)
     heights = height_grid(grid, table)
@@ -122,7 +127,9 @@ def place_cloud(land: Land, changes: list[Change]) -> nuisance.Cloud | None:
         x, y = rng.uniform(0.1, 0.9) * frame.width_m, rng.uniform(0.1, 0.85) * frame.height_m
         cloud = nuisance.Cloud(x, y, radius)
         dx, dy = nuisance.cloud_shift_m(_cloud_height(cloud), "after")
-        cover = shapely.union(shapely.Point(x, y).buffer(radius * 1.9), shapely.Point(x + dx, y + dy).buffer(radius * 1.9))
+        cover = shapely.union(
+            shapely.Point(x, y).buffer(radius * 1.9), shapely.Point(x + dx, y + dy).buffer(radius * 1.9)
+        )
         if not cover.intersects(outlines):
             return cloud
     return None
@@ -141,7 +148,7 @@ def _cloud_layers(land: Land, cloud: nuisance.Cloud) -> tuple[FloatGrid, FloatGr
 def add_cloud(image: FloatGrid, land: Land, cloud: nuisance.Cloud) -> None:
     """Shadow first, then the cloud over everything, in place."""
     cover, shadow = _cloud_layers(land, cloud)
-    nuisance.darken(image, shadow * 0.85)
+    nuisance.darken(image, shadow * 0.62)
     nuisance.veil(image, cover * 0.93)
 
 
@@ -165,7 +172,10 @@ def _write(image: NDArray[np.uint16], frame: Frame, *, path: Path, date: Date, c
         for number, name in enumerate(BANDS, start=1):
             file.set_band_description(number, name)
         file.update_tags(
-            ACQUIRED_AT=ACQUIRED_AT[date], SENSOR=SENSOR, GSD_M=f"{frame.gsd_m:g}", CLOUD_PCT=f"{cloud_pct:.2f}"
+            ACQUIRED_AT=ACQUIRED_AT[date],
+            SENSOR=SENSOR,
+            GSD_M=f"{frame.gsd_m:g}",
+            CLOUD_PCT=f"{cloud_pct:.2f}",
         )
 
 

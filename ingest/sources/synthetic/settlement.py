@@ -63,22 +63,30 @@ def lay_out_settlement(village: Village, seed: Seed) -> list[Courtyard]:
     columns = columns - columns.mean()
     rows = np.arange(-reach, reach, LOT_DEPTH_M + LANE_M)
     across, along = np.meshgrid(columns, rows)
-    across = across + rng.normal(0, 0.5, across.shape) + np.repeat(rng.uniform(-5, 5, (len(rows), 1)), len(columns), 1)
+    across = (
+        across
+        + rng.normal(0, 0.5, across.shape)
+        + np.repeat(rng.uniform(-5, 5, (len(rows), 1)), len(columns), 1)
+    )
     along = along + rng.normal(0, 0.7, along.shape)
     turn = np.deg2rad(village.angle_deg)
     x = village.site[0] + across * np.cos(turn) - along * np.sin(turn)
     y = village.site[1] + across * np.sin(turn) + along * np.cos(turn)
-    inner = village.built.buffer(-9.0)
+    inner = village.built.buffer(-4.0)
     shapely.prepare(inner)
     inside = shapely.contains_xy(inner, x.ravel(), y.ravel()) & (rng.random(x.size) > 0.03)
     vacant = rng.random(x.size) < 0.10
     return [
-        Courtyard(float(px), float(py), village.angle_deg + float(rng.normal(0, 1.2)), village.code, bool(empty))
+        Courtyard(
+            float(px), float(py), village.angle_deg + float(rng.normal(0, 1.2)), village.code, bool(empty)
+        )
         for px, py, empty in zip(x.ravel()[inside], y.ravel()[inside], vacant[inside], strict=True)
     ]
 
 
-def build_settlement(village: Village, courtyards: list[Courtyard], *, seed: Seed, palette: Palette) -> Settlement:
+def build_settlement(
+    village: Village, courtyards: list[Courtyard], *, seed: Seed, palette: Palette
+) -> Settlement:
     """Draw all lots that are not reserved for a planted change."""
     rng = seed.stream("settlement", village.code)
     settlement = Settlement(courtyards=courtyards)
@@ -92,7 +100,7 @@ def build_settlement(village: Village, courtyards: list[Courtyard], *, seed: See
         elif not lot.is_reserved:
             settlement.grounds += house(lot, rng, palette)
     ring = village.built.buffer(9.0).difference(village.built.buffer(-6.0))
-    settlement.trees += [scatter(rng, ring, 1 / 75), scatter(rng, village.built, 1 / 210)]
+    settlement.trees += [scatter(rng, ring, 1 / 42), scatter(rng, village.built, 1 / 120)]
     return settlement
 
 
@@ -107,7 +115,9 @@ def _lanes(village: Village, palette: Palette) -> list[Ground]:
     return streets
 
 
-def house(lot: Courtyard, rng: np.random.Generator, palette: Palette, *, roof: str | None = None) -> list[Ground]:
+def house(
+    lot: Courtyard, rng: np.random.Generator, palette: Palette, *, roof: str | None = None
+) -> list[Ground]:
     """Wall, yard, main house at the north end with two roof faces, a wing, sometimes a gate house."""
     kind = roof or str(rng.choice(ROOFS, p=ROOF_WEIGHTS))
     shade = int(rng.integers(len(ROOF_SHADES)))

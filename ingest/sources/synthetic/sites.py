@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from ingest.sources.synthetic.templates import Template, at
 CELL_M = 8.0
 APART_M = 70.0
 TRIES = 6000
+LEAST_CROPLAND = 0.92
+"""Share of a change that must be cropland; the rest are farm tracks."""
 SearchZone = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
@@ -36,6 +39,7 @@ class Sites:
     is_free: NDArray[np.bool_]
     is_taken: NDArray[np.bool_]
     zones: dict[str, NDArray[np.bool_]]
+    blocks: shapely.STRtree
 
     def find(
         self, template: Template, zone: str, *, rng: np.random.Generator, margin_m: float = 10.0
@@ -75,14 +79,23 @@ class Sites:
         if not rows.size or not (self.is_free[rows, cols] & ~self.is_taken[rows, cols]).all():
             return False
         if zone in ("village_line", "county_line"):
-            shares = [village.territory.intersection(outline).area for village in self.land.villages]
-            return sorted(shares)[-2] > 0.25 * outline.area
+            shares = sorted(
+                (v.territory.intersection(outline).area, v.county_code) for v in self.land.villages
+            )
+            is_home = shares[-1][1] == self.land.villages[0].county_code
+            return is_home and shares[-2][0] > 0.25 * outline.area
         if zone == "urban":
             return bool(self.land.urban.contains(outline))
-        return True
+        return self._cropland_share(outline) >= LEAST_CROPLAND
+
+    def _cropland_share(self, outline: shapely.Polygon) -> float:
+        near = self.blocks.geometries[self.blocks.query(outline, predicate="intersects")]
+        return float(shapely.area(shapely.intersection(near, outline)).sum() / outline.area)
 
     def _owner(self, outline: shapely.Polygon) -> str:
-        shares = [(village.territory.intersection(outline).area, village.code) for village in self.land.villages]
+        shares = [
+            (village.territory.intersection(outline).area, village.code) for village in self.land.villages
+        ]
         return max(shares)[1]
 
 
@@ -97,7 +110,7 @@ def _cells(sites: Sites, shape: BaseGeometry) -> tuple[NDArray[np.intp], NDArray
     return rows.ravel()[inside], cols.ravel()[inside]
 
 
-def _burn(land: Land, shapes: list[BaseGeometry]) -> NDArray[np.bool_]:
+def _burn(land: Land, shapes: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
     shape = (int(np.ceil(land.frame.height_m / CELL_M)), int(np.ceil(land.frame.width_m / CELL_M)))
     kept = [item for item in shapes if not item.is_empty]
     if not kept:
@@ -110,7 +123,12 @@ def survey_sites(land: Land) -> Sites:
     """Free farmland and its zones, before anything is planted."""
     blocks = [shape.buffer(4.0) for shape, code, _ in land.countryside.blocks if code == "0102"]
     built = _burn(land, [village.built for village in land.villages])
-    blocked = [*land.network.obstacles, *land.works_lots, *land.farm_lots, *land.countryside.ponds]
+    blocked: list[BaseGeometry] = [
+        *land.network.obstacles,
+        *land.works_lots,
+        *land.farm_lots,
+        *land.countryside.details,
+    ]
     blocked += [village.built.buffer(6.0) for village in land.villages]
     blocked += [quarry.outline.buffer(150.0) for quarry in land.quarries]
     is_free = _burn(land, blocks) & ~_burn(land, blocked)
@@ -127,7 +145,8 @@ def survey_sites(land: Land) -> Sites:
         "village_line": ~urban & _burn(land, lines),
         "county_line": _burn(land, [_county_line(land)]),
     }
-    return Sites(land, is_free, np.zeros_like(is_free), zones)
+    cropland = [shape for shape, code, _ in land.countryside.blocks if code == "0102"]
+    return Sites(land, is_free, np.zeros_like(is_free), zones, shapely.STRtree(cropland))
 
 
 def _county_line(land: Land) -> BaseGeometry:
@@ -136,5 +155,7 @@ def _county_line(land: Land) -> BaseGeometry:
     own = [village.territory for village in land.villages if village.county_code == main]
     if not other:
         return shapely.Polygon()
-    line: BaseGeometry = shapely.union_all(other).buffer(14.0).intersection(shapely.union_all(own).buffer(14.0))
+    line: BaseGeometry = (
+        shapely.union_all(other).buffer(14.0).intersection(shapely.union_all(own).buffer(14.0))
+    )
     return line

@@ -78,7 +78,8 @@ def read_situations() -> list[Situation]:
 
 def _situation(entry: dict[str, Any]) -> Situation:
     permits = tuple(
-        Permit(row["kind"], float(row["cover"]), row["from"], row.get("to")) for row in entry.get("permits", ())
+        Permit(row["kind"], float(row["cover"]), row["from"], row.get("to"))
+        for row in entry.get("permits", ())
     )
     return Situation(
         id=entry["id"],

@@ -51,7 +51,7 @@ def _faces(rectangle: shapely.Polygon, shapes: NDArray[Any]) -> NDArray[Any]:
     inside = shapely.intersection(shapely.boundary(shapes), rectangle)
     lines = shapely.get_parts(inside)
     lines = lines[shapely.get_type_id(lines) == 1]
-    noded = shapely.union_all(np.append(lines, rectangle.exterior), grid_size=PRECISION_M)
+    noded = shapely.union_all([*lines, rectangle.exterior], grid_size=PRECISION_M)
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
     return np.asarray(faces)
 
@@ -75,7 +75,9 @@ def _absorb(faces: NDArray[Any], group: NDArray[np.int64], small: NDArray[np.boo
         near = near[(near != index) & ~small[near]]
         if not len(near):
             continue
-        common = shapely.length(shapely.intersection(shapely.boundary(faces[index]), shapely.boundary(faces[near])))
+        common = shapely.length(
+            shapely.intersection(shapely.boundary(faces[index]), shapely.boundary(faces[near]))
+        )
         result[index] = group[near[int(np.argmax(common))]]
     return result
 

@@ -10,7 +10,7 @@ import shapely
 from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
-from ingest.sources.synthetic.ground import Ground, blob, placed, rect, rects
+from ingest.sources.synthetic.ground import Ground, blob, placed, polygons_of, rect, rects
 from ingest.sources.synthetic.materials import ROOF_SHADES, Palette
 
 
@@ -36,7 +36,7 @@ def at(template: Template, x: float, y: float, angle_deg: float) -> Template:
     """The template on its place."""
     outline = placed(template.outline, x, y, angle_deg)
     parts = [part._replace(shape=placed(part.shape, x, y, angle_deg)) for part in template.parts]
-    return Template(shapely.Polygon(outline.exterior), parts)
+    return Template(polygons_of(outline)[0], parts)
 
 
 def gable(
@@ -54,21 +54,31 @@ def gable(
 
 
 def factory(
-    rng: np.random.Generator, palette: Palette, *, width: float, depth: float, roof: str = "blue", is_new: bool = True
+    rng: np.random.Generator,
+    palette: Palette,
+    *,
+    width: float,
+    depth: float,
+    roof: str = "blue",
+    is_new: bool = True,
 ) -> Template:
     """Sheds on hard standing with a small office, trucks and a rim of moved earth."""
     lot = rect(0, 0, width, depth)
-    parts = [Ground(lot, palette["earth_fresh" if is_new else "gravel"]), Ground(lot.buffer(-2.5), palette["hardstanding"])]
+    rim, yard = ("earth_fresh", "hardstanding") if is_new else ("verge", "works_yard")
+    parts = [Ground(lot, palette[rim]), Ground(lot.buffer(-2.5), palette[yard])]
     shade = int(rng.integers(1, len(ROOF_SHADES)))
-    count = max(1, round((depth - 14) / 36))
+    count = max(1, round((depth - 14) / 31))
     pitch = (depth - 14) / count
-    length = (width - 16) * rng.uniform(0.74, 0.92)
+    length = (width - 16) * rng.uniform(0.80, 0.96)
     for number in range(count):
         y = -depth / 2 + 7 + pitch * (number + 0.5)
         x = rng.uniform(-0.5, 0.5) * (width - 14 - length)
-        parts += gable(palette, roof, shade, x=x, y=y, width=length, depth=pitch - rng.uniform(7, 10))
+        parts += gable(palette, roof, shade, x=x, y=y, width=length, depth=pitch - rng.uniform(5.5, 8.5))
     parts += gable(palette, "flat", shade, x=width / 2 - 7, y=depth / 2 - 8, width=8, depth=11)
-    trucks = [(rng.uniform(-0.4, 0.4) * width, depth / 2 - rng.uniform(3, 5), 8, 2.6, rng.uniform(-15, 15)) for _ in range(3)]
+    trucks = [
+        (rng.uniform(-0.4, 0.4) * width, depth / 2 - rng.uniform(3, 5), 8, 2.6, rng.uniform(-15, 15))
+        for _ in range(3)
+    ]
     parts += [Ground(shape, palette["truck"]) for shape in rects(trucks)]
     return Template(lot, parts)
 
@@ -80,12 +90,19 @@ def villa(rng: np.random.Generator, palette: Palette, *, width: float, depth: fl
     shade = int(rng.integers(len(ROOF_SHADES)))
     house_depth = depth * rng.uniform(0.52, 0.60)
     parts = [Ground(lot, palette["earth_fresh"]), Ground(lot.buffer(-1.0), palette["hardstanding"])]
-    parts += gable(palette, kind, shade, x=0, y=-depth / 2 + house_depth / 2 + 1, width=width - 3, depth=house_depth)
+    parts += gable(
+        palette, kind, shade, x=0, y=-depth / 2 + house_depth / 2 + 1, width=width - 3, depth=house_depth
+    )
     return Template(lot, parts)
 
 
 def earthwork(
-    rng: np.random.Generator, palette: Palette, *, radius: float, style: str = "earth_fresh", flat: float = 0.75
+    rng: np.random.Generator,
+    palette: Palette,
+    *,
+    radius: float,
+    style: str = "earth_fresh",
+    flat: float = 0.75,
 ) -> Template:
     """Levelled ground with spoil heaps and machines."""
     outline = blob(rng, 0, 0, radius, roughness=0.16, flat=flat)
@@ -138,7 +155,10 @@ def livestock(rng: np.random.Generator, palette: Palette, *, count: int, length:
 def pond(rng: np.random.Generator, palette: Palette, *, width: float, depth: float) -> Template:
     """A dug pond with a bank of spoil."""
     outline = rect(0, 0, width - 12, depth - 12).buffer(6.0)
-    parts = [Ground(outline, palette["pond_bank"]), Ground(outline.buffer(-rng.uniform(3.0, 4.5)), palette["pond"])]
+    parts = [
+        Ground(outline, palette["pond_bank"]),
+        Ground(outline.buffer(-rng.uniform(3.0, 4.5)), palette["pond"]),
+    ]
     return Template(outline, parts)
 
 
@@ -162,7 +182,10 @@ def scaled_to(template: Template, area_m2: float) -> Template:
     """The template at another scale so that its outline has an area exactly."""
     factor = float(np.sqrt(area_m2 / template.outline.area))
     outline = affinity.scale(template.outline, factor, factor, origin=(0, 0))
-    parts = [part._replace(shape=affinity.scale(part.shape, factor, factor, origin=(0, 0))) for part in template.parts]
+    parts = [
+        part._replace(shape=affinity.scale(part.shape, factor, factor, origin=(0, 0)))
+        for part in template.parts
+    ]
     return Template(outline, parts)
 
 
@@ -170,9 +193,14 @@ def work_camp(rng: np.random.Generator, palette: Palette, *, radius: float) -> T
     """A contractor's yard: gravel, heaps, site huts with blue roofs."""
     width, depth = radius * 2.0, radius * 1.5
     lot = rect(0, 0, width, depth)
-    parts = [Ground(lot, palette["earth_fresh"]), Ground(rect(-width * 0.12, 0, width * 0.7, depth * 0.8), palette["gravel"])]
+    parts = [
+        Ground(lot, palette["earth_fresh"]),
+        Ground(rect(-width * 0.12, 0, width * 0.7, depth * 0.8), palette["gravel"]),
+    ]
     for number in range(3):
-        parts += gable(palette, "blue_low", 2, x=width * 0.34, y=-depth * 0.3 + number * 11, width=14, depth=6)
+        parts += gable(
+            palette, "blue_low", 2, x=width * 0.34, y=-depth * 0.3 + number * 11, width=14, depth=6
+        )
     for _ in range(5):
         x, y = rng.uniform(-0.38, 0.15) * width, rng.uniform(-0.35, 0.35) * depth
         parts.append(Ground(blob(rng, x, y, rng.uniform(3, 7), flat=0.8), palette["earth_pile"]))

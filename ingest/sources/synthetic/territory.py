@@ -75,7 +75,7 @@ def lay_out_villages(frame: Frame, seed: Seed, size: dict[str, Any]) -> list[Vil
     villages = []
     for cell, site, territory, code in zip(cells, sites, territories, codes, strict=True):
         radius = rng.uniform(low, high) * (0.72 if size["has_hills"] and cell[1] == 0 else 1.0)
-        built = blob(rng, site[0], site[1], radius, roughness=0.26, flat=rng.uniform(0.7, 1.0))
+        built = blob(rng, site[0], site[1], radius, roughness=0.34, flat=rng.uniform(0.7, 1.0))
         angle = float(rng.normal(-4.0, 7.0))
         name = short_name(tree.get(code).name)
         villages.append(Village(code, name, territory, built, (site[0], site[1]), angle, cell))
@@ -90,13 +90,17 @@ def _territories(frame: Frame, sites: NDArray[np.float64], step_m: float) -> lis
         shapely.get_parts(cells), step_m=60.0, amplitude_m=step_m * 0.028, wave_m=step_m * 0.55, phase=1.3
     )
     lines = shapely.intersection(shapely.boundary(bent), frame.rectangle)
-    noded = shapely.union_all(np.append(lines, frame.rectangle.exterior), grid_size=0.02)
+    noded = shapely.union_all([*lines, frame.rectangle.exterior], grid_size=0.02)
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
-    nearest = [int(np.argmin(shapely.distance(face.point_on_surface(), shapely.points(sites)))) for face in faces]
+    nearest = [
+        int(np.argmin(shapely.distance(face.point_on_surface(), shapely.points(sites)))) for face in faces
+    ]
     holder = [int(np.argmin(shapely.distance(faces, shapely.Point(site)))) for site in sites]
     joined = []
     for number in range(len(sites)):
-        own = {holder[number]} | {index for index, near in enumerate(nearest) if near == number and index not in holder}
+        own = {holder[number]} | {
+            index for index, near in enumerate(nearest) if near == number and index not in holder
+        }
         joined.append(shapely.union_all(faces[sorted(own)]))
     return [max(polygons_of(shape), key=lambda part: part.area) for shape in joined]
 
@@ -106,7 +110,9 @@ def _codes(cells: list[tuple[int, int]], size: dict[str, Any]) -> list[str]:
     table = read_table("county")["townships"]
     columns, rows = size["grid"]
     tree = divisions()
-    queues = {quarter: _village_codes(tree, table[quarter]) for quarter in ("north_west", "north_east", "south")}
+    queues = {
+        quarter: _village_codes(tree, table[quarter]) for quarter in ("north_west", "north_east", "south")
+    }
     corner = _village_codes(tree, [table["corner"]])
     taken: set[str] = set()
     codes = []
