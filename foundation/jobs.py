@@ -22,7 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from foundation.db import driver_connection
-from foundation.errors import InvalidInput, NotAllowed, NotFound
+from foundation.errors import InvalidInput, LandwardenError, NotAllowed, NotFound
 
 if TYPE_CHECKING:
     from foundation.runtime import Runtime
@@ -58,6 +58,8 @@ class JobQueue:
         self._runtime: Runtime | None = None
         self.listener: Callable[[str], None] | None = None
         """Told the name of each job that begins in this process: for progress."""
+        self.last_refusal: LandwardenError | None = None
+        """Why a job last failed in this process, for whoever waits for it."""
         self.app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=self._conninfo))
         sweep = self.app.task(name="foundation.retry_stalled", pass_context=True)(self._retry_stalled)
         self.app.periodic(cron="* * * * *")(sweep)
@@ -74,8 +76,12 @@ class JobQueue:
         def run(context: JobContext, /, **arguments: Any) -> None:
             if self.listener is not None:
                 self.listener(name)
-            if self._runtime is not None:
-                job(self._runtime, **arguments)
+            try:
+                if self._runtime is not None:
+                    job(self._runtime, **arguments)
+            except LandwardenError as error:
+                self.last_refusal = error
+                raise
 
         self.app.task(name=name, retry=RetryUnlessRefused(), pass_context=True)(run)
 

@@ -187,6 +187,8 @@ def _work_off(runtime: Runtime, jobs: list[tuple[str, dict[str, Any]]], progress
     with runtime.database.transaction(runtime.system) as session:
         failed = [job for job in failed_jobs(session) if job["id"] not in given_up]
     if failed:
+        if runtime.queue.last_refusal is not None:
+            raise runtime.queue.last_refusal
         raise Unavailable("webmap.demo.job_failed", job=failed[-1]["task_name"])
 
 
