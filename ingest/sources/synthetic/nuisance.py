@@ -110,7 +110,7 @@ def cloud_cover(
     matrix = np.array([[1, 0, shift_m[0] / 4 / frame.gsd_m], [0, 1, shift_m[1] / 4 / frame.gsd_m]])
     drifted = cv2.warpAffine(ragged, matrix, ragged.shape[::-1], borderMode=cv2.BORDER_REFLECT)
     distance = np.hypot((cols - x) / 1.25, rows - y) / cloud.radius_m
-    cover = np.clip((1.0 - distance) * 2.4 + 0.45 * drifted * (distance < 1.35), 0.0, 1.0).astype(np.float32)
+    cover = np.clip((0.9 - distance) * 1.9 + 0.62 * drifted * (distance < 1.7), 0.0, 1.0).astype(np.float32)
     return np.asarray(cv2.resize(cover, (frame.cols, frame.rows), interpolation=cv2.INTER_CUBIC)).clip(0, 1)
 
 

@@ -34,7 +34,7 @@ TREE_HEIGHT_M = 8.0
 NO_TREES = (
     *("road_main", "road_village", "lane", "rail", "railway"),
     *("hardstanding", "works_yard", "threshing_grain", "film", "film_shaded"),
-    *("river", "sandbar", "canal_water", "pond", "quarry_floor", "quarry_bench", "quarry_face"),
+    *("river", "bank", "sandbar", "canal_water", "pond", "quarry_floor", "quarry_bench", "quarry_face"),
 )
 
 
