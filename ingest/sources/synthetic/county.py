@@ -11,6 +11,7 @@ from foundation.errors import InvalidInput
 from ingest.sources.synthetic.changes import plant_changes
 from ingest.sources.synthetic.land import draw_land, lay_out_land
 from ingest.sources.synthetic.layers import write_layers
+from ingest.sources.synthetic.materials import read_table
 from ingest.sources.synthetic.posts import write_posts
 from ingest.sources.synthetic.rounds import write_patrols
 from ingest.sources.synthetic.scenes import write_scenes
@@ -93,6 +94,25 @@ def build_county(
     scenes = write_scenes(land, changes, inputs / "scenes", omit=omit, progress=tell)
     tell("done", 1.0)
     return CountyFiles(folder, *scenes, layers=layers, posts=posts, patrols=patrols, truth=truth)
+
+
+def county_files(folder: Path) -> CountyFiles:
+    """The files of a county that was built below a folder before."""
+    inputs = folder / "inputs"
+    table = read_table("layers")["layer"]
+    layers = {kind: inputs / "layers" / table[kind]["file"] for kind in table}
+    layers["parcel_later"] = inputs / "layers" / table["parcel"]["later_snapshot"]
+    scenes = inputs / "scenes"
+    return CountyFiles(
+        folder,
+        before=scenes / "before.tif",
+        after=scenes / "after.tif",
+        after_cloud=scenes / "after_cloud.tif",
+        layers=layers,
+        posts=inputs / "posts.csv",
+        patrols=inputs / "patrols.jsonl",
+        truth=folder / "truth",
+    )
 
 
 def _silent(_step: str, _share: float) -> None:
