@@ -347,9 +347,10 @@ def _handed_down_by(session: Session, case: CaseRow, row: AssignmentRow) -> Assi
     earlier = [
         other
         for other in store.assignments_of(session, case.patch_id)
-        if other.status == "forwarded" and other.created_at >= started and other.done_at is not None
+        if other.status == "forwarded" and other.created_at >= started
+        if (other.tier, other.kind == "verify") < (row.tier, row.kind == "verify")
     ]
-    return max(earlier, key=lambda other: (other.done_at or started, other.tier), default=None)
+    return max(earlier, key=lambda other: (other.tier, other.done_at or started), default=None)
 
 
 def _officer(session: Session, posts: Sequence[Post], case: CaseRow) -> Post | None:

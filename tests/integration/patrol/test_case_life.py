@@ -223,9 +223,9 @@ def test_opening_twice_changes_nothing_and_newer_suggestions_are_noted(net) -> N
     with net.runtime.database.transaction(net.runtime.system) as session:
         session.execute(
             text(
-                "INSERT INTO judgement (judgement_id, patch_id, division_code, revision, suggestion, severity,"
-                " is_borderline, law_date, inputs, result, result_sha256, basic_farmland_m2, cropland_m2,"
-                " made_at) VALUES (gen_random_uuid(), :id, '410883105201', 1, 'borderline', 2, true,"
+                "INSERT INTO judgement (judgement_id, patch_id, division_code, revision, suggestion,"
+                " severity, is_borderline, law_date, inputs, result, result_sha256, basic_farmland_m2,"
+                " cropland_m2, made_at) VALUES (gen_random_uuid(), :id, '410883105201', 1, 'borderline', 2, true,"
                 " '2026-09-08', '{}', '{}', '', 0, 0, :at)"
             ),
             {"id": first, "at": net.clock()},
