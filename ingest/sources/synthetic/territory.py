@@ -117,7 +117,7 @@ def _codes(cells: list[tuple[int, int]], size: dict[str, Any]) -> list[str]:
     taken: set[str] = set()
     codes = []
     for column, row in cells:
-        if size["has_corner_county"] and row == 0 and column == columns - 1:
+        if size["has_corner_county"] and row < int(rows * 0.4) and column == columns - 1:
             queue = corner
         elif row < rows / 2:
             queue = queues["north_west" if column < columns / 2 else "north_east"]
