@@ -1,9 +1,116 @@
-"""Commands of this floor."""
+"""Commands of detection: compare imported scenes, judge, list runs, measure against truth."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+detection_app = typer.Typer(help="变化检测与内业判定 Detection and desk judgement.", no_args_is_help=True)
+
+Queue = Annotated[bool, typer.Option("--queue", help="交给后台执行 Leave it to the worker.")]
 
 
 def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
+    from detection import pair_cli
+
+    app.add_typer(detection_app, name="detection")
+    pair_cli.register(app)
+
+
+@detection_app.command("run")
+def run(
+    before_scene: Annotated[str, typer.Argument(help="前时相影像编号 Scene id, see landwarden ingest list.")],
+    after_scene: Annotated[str, typer.Argument(help="后时相影像编号 Scene id.")],
+    cloud_mask: Annotated[Path | None, typer.Option(help="云掩膜 Cloud mask on the BEFORE grid.")] = None,
+    queue: Queue = False,
+) -> None:
+    """比对两景已导入的影像，生成线索、图斑和内业判定。Compare two scenes and judge what changed."""
+    from detection.jobs import detect, fuse_and_judge
+    from detection.pair_cli import Bar
+    from foundation.runtime import open_runtime
+    from foundation.settings import read_settings
+
+    mask = str(cloud_mask.resolve()) if cloud_mask else None
+    with open_runtime(read_settings()) as runtime:
+        if queue:
+            with runtime.database.transaction(runtime.system) as session:
+                arguments = {"before_scene_id": before_scene, "after_scene_id": after_scene}
+                if mask:
+                    arguments["cloud_mask"] = mask
+                number = runtime.queue.defer(session, "detection.detect", **arguments)
+            typer.echo(f"已排队 queued: {number}")
+            return
+        with Bar() as bar:
+            run_id = detect(runtime, before_scene, after_scene, cloud_mask=mask, progress=bar.tell)
+        patches, judged = fuse_and_judge(runtime)
+    typer.echo(f"检测批次 run {run_id}: 新增或扩展图斑 patches {patches}, 内业判定 judgements {judged}")
+
+
+@detection_app.command("judge")
+def judge(
+    patch: Annotated[
+        str | None, typer.Argument(help="图斑编号，缺省为全部 Patch number; all if omitted.")
+    ] = None,
+    queue: Queue = False,
+) -> None:
+    """内业判定：与变化时段有效的图层叠加，给出判定建议。Judge against the layers in force."""
+    from detection import jobs, service
+    from foundation.runtime import open_runtime
+    from foundation.settings import read_settings
+
+    with open_runtime(read_settings()) as runtime:
+        with runtime.database.transaction(runtime.system) as session:
+            patch_id = None if patch is None else service.find_patch(session, runtime.system, patch).patch_id
+            if queue:
+                arguments = {"patch_id": str(patch_id)} if patch_id else {}
+                number = runtime.queue.defer(session, "detection.judge", **arguments)
+                typer.echo(f"已排队 queued: {number}")
+                return
+        jobs.judge(runtime, str(patch_id) if patch_id else None)
+        with runtime.database.transaction(runtime.system) as session:
+            found = service.list_patches(session, runtime.system)
+            for one in found:
+                if patch_id in (None, one.patch_id):
+                    _tell(one.number, service.get_judgement(session, runtime.system, one.patch_id), patch)
+
+
+@detection_app.command("evaluate")
+def evaluate(
+    found: Annotated[Path, typer.Argument(help="检测出的图斑 Found patches, GeoPackage.")],
+    truth: Annotated[Path, typer.Argument(help="真值图斑 True patches, GeoPackage.")],
+    kind: Annotated[str, typer.Option(help="真值类型字段 Field of the truth's kind.")] = "kind",
+    json_out: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
+) -> None:
+    """用真值评价检测结果：查全率、查准率、误报类型。Measure found patches against true ones."""
+    import json
+
+    from detection.outcome import measure_files
+
+    outcome = measure_files(found, truth, kind_field=kind)
+    if json_out:
+        typer.echo(json.dumps(outcome, ensure_ascii=False, indent=1, sort_keys=True))
+        return
+    typer.echo(f"查全率 recall {outcome['recall']:.3f}  查准率 precision {outcome['precision']:.3f}")
+    for name, row in outcome["by_kind"].items():
+        typer.echo(f"  {name:<14} {row['found']}/{row['planted']}")
+    for reason, count in outcome["false_alarm_reasons"].items():
+        typer.echo(f"  误报 false alarm: {reason} × {count}")
+
+
+def _tell(number: str, judgement: object, wanted: str | None) -> None:
+    from detection.judgements import Judgement
+
+    if not isinstance(judgement, Judgement):
+        typer.echo(f"{number}  —")
+        return
+    result = judgement.result
+    code = result["violation_code"] or "  —"
+    typer.echo(f"{number}  {result['suggestion_name']:<8} {code}  {'★' * result['severity']}")
+    if wanted is not None:
+        for sentence in result["sentences"]:
+            typer.echo(f"  [{sentence['rule_id']}] {sentence['text']}")
+        for basis in result["legal_basis"]:
+            typer.echo(f"  依据：{basis['statute']}{basis['article']}")

@@ -1,9 +1,189 @@
-"""Long work of this floor."""
+"""Long work of this floor: compare two scenes, fuse what was found, judge what was fused."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from foundation.errors import InvalidInput
+from foundation.ids import derived_id
 from foundation.jobs import JobQueue
+
+if TYPE_CHECKING:
+    from detection.changes import DetectedChange, Detection
+    from foundation.runtime import Runtime
+    from ingest.scenes import Scene
+
+Progress = Callable[[str, float], None]
 
 
 def register(queue: JobQueue) -> None:
     """Add this floor's jobs to the queue."""
+    queue.add("detection.detect", _detect_job)
+    queue.add("detection.judge", _judge_job)
+
+
+def detect(
+    runtime: Runtime,
+    before_scene_id: str,
+    after_scene_id: str,
+    *,
+    cloud_mask: str | None = None,
+    progress: Progress | None = None,
+) -> UUID:
+    """Compare two imported scenes and store what changed as leads.
+
+    The run's id follows from its inputs: a run that is stored already is not made again, and a run that was
+    killed leaves nothing but chips, which the next one finds again.
+
+    Parameters
+    ----------
+    before_scene_id, after_scene_id : str
+        Ids of imported scenes.
+    cloud_mask : str, optional
+        Path of a raster on the BEFORE grid, not 0 where either date is cloud or shadow.
+
+    Returns
+    -------
+    UUID
+        The run.
+
+    Raises
+    ------
+    InvalidInput
+        Whatever `detection.pipeline.detect_pair` refuses; ``detection.run.different_counties``.
+    """
+    from detection import runs
+    from detection.pipeline import VERSION
+    from ingest.raster import file_sha256
+
+    before, after = _scenes(runtime, before_scene_id, after_scene_id)
+    mask_sha256 = file_sha256(Path(cloud_mask)) if cloud_mask else "none"
+    run_id = derived_id("detection_run", before.scene_id, after.scene_id, VERSION, mask_sha256)
+    with runtime.database.transaction(runtime.system) as session:
+        if runs.is_stored(session, run_id):
+            return run_id
+    detection = _compare(runtime, before, after, cloud_mask=cloud_mask, progress=progress)
+    change_sha256 = _keep_change(runtime, detection)
+    chips = _keep_chips(runtime, before, after, detection.real_changes)
+    with runtime.database.transaction(runtime.system) as session:
+        runs.record_run(
+            session,
+            runtime.system,
+            runs.Run(run_id, before, after, detection, chips, change_sha256, mask_sha256),
+            runtime.clock(),
+        )
+    return run_id
+
+
+def fuse_and_judge(runtime: Runtime) -> tuple[int, int]:
+    """Fuse every lead that waits, then judge every patch that has no judgement.
+
+    Returns
+    -------
+    (int, int)
+        Patches founded or extended, and judgements made.
+    """
+    from detection import service
+
+    with runtime.database.transaction(runtime.system) as session:
+        fusion = service.fuse(session, runtime.system, None, runtime.clock())
+    touched = [*fusion.created, *fusion.extended]
+    with runtime.database.transaction(runtime.system) as session:
+        made = service.judge_many(session, runtime.system, None, runtime.clock())
+        if fusion.extended:
+            made += service.judge_many(session, runtime.system, fusion.extended, runtime.clock())
+    return len(touched), len(made)
+
+
+def judge(runtime: Runtime, patch_id: str | None = None) -> int:
+    """Judge one patch again, or all that the layers in force may say something new about.
+
+    Returns
+    -------
+    int
+        How many were judged; those with unchanged inputs keep their revision.
+    """
+    from detection import service
+
+    with runtime.database.transaction(runtime.system) as session:
+        if patch_id is None:
+            ids = [patch.patch_id for patch in service.list_patches(session, runtime.system)]
+        else:
+            ids = [UUID(patch_id)]
+        return len(service.judge_many(session, runtime.system, ids, runtime.clock()))
+
+
+def _detect_job(runtime: Runtime, **arguments: Any) -> None:
+    detect(runtime, **arguments)
+    fuse_and_judge(runtime)
+
+
+def _judge_job(runtime: Runtime, patch_id: str | None = None) -> None:
+    if patch_id is None:
+        fuse_and_judge(runtime)
+    judge(runtime, patch_id)
+
+
+def _scenes(runtime: Runtime, before_scene_id: str, after_scene_id: str) -> tuple[Scene, Scene]:
+    from ingest import service as ingest
+
+    with runtime.database.transaction(runtime.system) as session:
+        before = ingest.get_scene(session, runtime.system, UUID(before_scene_id))
+        after = ingest.get_scene(session, runtime.system, UUID(after_scene_id))
+    if before.county_code != after.county_code:
+        raise InvalidInput(
+            "detection.run.different_counties", before=before.county_code, after=after.county_code
+        )
+    return before, after
+
+
+def _compare(
+    runtime: Runtime, before: Scene, after: Scene, *, cloud_mask: str | None, progress: Progress | None
+) -> Detection:
+    from detection.pipeline import detect_pair
+
+    return detect_pair(
+        runtime.blobs.path(before.cog_sha256),
+        runtime.blobs.path(after.cog_sha256),
+        before_date=_date_text(before.acquired_at),
+        after_date=_date_text(after.acquired_at),
+        cloud_mask=Path(cloud_mask) if cloud_mask else None,
+        progress=progress,
+        block_px=runtime.settings.block_px,
+        workers=runtime.settings.workers,
+    )
+
+
+def _date_text(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def _keep_change(runtime: Runtime, detection: Detection) -> str:
+    from detection.pair_files import write_change_raster
+
+    with TemporaryDirectory(prefix="landwarden-") as folder:
+        path = Path(folder) / "change.tif"
+        write_change_raster(detection, path)
+        return runtime.blobs.put_file(path).sha256
+
+
+def _keep_chips(
+    runtime: Runtime, before: Scene, after: Scene, changes: Sequence[DetectedChange]
+) -> list[tuple[str, str]]:
+    """Chips of each change at both dates, as blobs."""
+    from detection.chips import chip_source, cut_chips
+
+    outlines = [change.outline for change in changes]
+    pictures = [
+        cut_chips(chip_source(scene, runtime.blobs.path(scene.cog_sha256)), outlines)
+        for scene in (before, after)
+    ]
+    return [
+        (runtime.blobs.put(first).sha256, runtime.blobs.put(second).sha256)
+        for first, second in zip(*pictures, strict=True)
+    ]

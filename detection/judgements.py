@@ -6,9 +6,14 @@ reads a clock, a file or a database. The suggestion ranks and explains; a person
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from detection.facts import approvals_for, facts_of, legal_group, window
 from detection.overlay import (
@@ -283,3 +288,64 @@ def _by_kind(features: Sequence[LegalFeature]) -> dict[str, list[LegalFeature]]:
     for feature in sorted(features, key=lambda item: (item.layer_kind, item.feature_no)):
         groups.setdefault(feature.layer_kind, []).append(feature)
     return groups
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One stored revision.
+
+    Attributes
+    ----------
+    inputs_text, result_text : str
+        Canonical JSON: what was measured, and what `evaluate` made of it.
+    """
+
+    judgement_id: UUID
+    patch_id: UUID
+    revision: int
+    inputs_text: str
+    result_text: str
+    made_at: datetime
+
+    @cached_property
+    def inputs(self) -> dict[str, Any]:
+        """What was measured."""
+        inputs: dict[str, Any] = json.loads(self.inputs_text)
+        return inputs
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """What was made of it: sentences, overlay, legal basis, rule ids, layer versions."""
+        result: dict[str, Any] = json.loads(self.result_text)
+        return result
+
+    @property
+    def suggestion(self) -> str:
+        """lawful | partly_exceeded | not_new | suspected | borderline | order_unknown."""
+        return str(self.result["suggestion"])
+
+    @property
+    def violation_code(self) -> str | None:
+        """Code of the taxonomy."""
+        code = self.result["violation_code"]
+        return None if code is None else str(code)
+
+    @property
+    def severity(self) -> int:
+        """1 低 … 4 重大."""
+        return int(self.result["severity"])
+
+    @property
+    def is_borderline(self) -> bool:
+        """A threshold lies inside an error band."""
+        return bool(self.result["is_borderline"])
+
+    @property
+    def law_date(self) -> date:
+        """Day whose law was applied."""
+        return date.fromisoformat(self.result["law_date"])
+
+    @property
+    def result_sha256(self) -> str:
+        """Hash of the result's bytes."""
+        return hashlib.sha256(self.result_text.encode()).hexdigest()

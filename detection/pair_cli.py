@@ -63,7 +63,7 @@ def detect(  # noqa: PLR0913  one option a parameter
     for target in (out, change, json_file):
         if target is not None:
             check_writable(target, (before, after))
-    with _Bar() as bar:
+    with Bar() as bar:
         detection = detect_pair(
             before,
             after,
@@ -101,7 +101,7 @@ def _say(summary: dict[str, object], out: Path) -> None:
     typer.echo(f"已写入 Written: {out}")
 
 
-class _Bar:
+class Bar:
     """Progress on the terminal; plain lines where there is none."""
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class _Bar:
         self._task = self._progress.add_task("", total=1.0)
         self._stage = ""
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Bar:
         self._progress.start()
         return self
 

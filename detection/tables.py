@@ -117,6 +117,17 @@ class PatchLeadRow(Base):
     detached_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
+class RuleSetRow(Base):
+    """The three rule tables as they stood when a judgement used them. Inserted only."""
+
+    __tablename__ = "rule_set"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    """Canonical JSON."""
+    first_used_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
 class JudgementRow(Base):
     """The system's suggestion for one patch, with every input it used. Replays to the same bytes."""
 

@@ -1,4 +1,4 @@
-"""Every legal situation as a worked example on small shapes; replay; the law in force; rule tables are sound."""
+"""Every legal situation as a worked example; replay; the law in force; the rule tables are sound."""
 
 from __future__ import annotations
 
