@@ -97,7 +97,8 @@ def tell(measured: dict[str, Any]) -> None:
     console.print(table)
     detection = measured["detection"]
     console.print(
-        f"违法图斑 violations: 查全率 recall {measured['recall']:.3f}  查准率 precision {measured['precision']:.3f}\n"
+        f"违法图斑 violations: 查全率 recall {measured['recall']:.3f}"
+        f"  查准率 precision {measured['precision']:.3f}\n"
         f"可见变化 visible changes: 查全率 recall {detection['recall']:.3f}"
         f"  查准率 precision {detection['precision']:.3f}"
     )

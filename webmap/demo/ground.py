@@ -15,13 +15,12 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from foundation.crs import parse_crs, reproject
-from foundation.divisions import divisions
 
 PLANE_EPSG = 4547
 MIN_SHARE = 0.2
 """Share of either outline that must lie in the overlap: outlines drawn at 2 m are no better than that."""
-VIOLATIONS = frozenset({"suspected", "partly_exceeded", "borderline", "order_unknown"})
-"""Suggestions that put a patch before an officer as a possible violation."""
+SUSPICIONS = frozenset({"suspected", "partly_exceeded"})
+"""Suggestions that put a patch before an officer as a violation; borderline and order unknown are questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class PlantedChange:
     is_violation: bool
     expected_suggestion: str
     violation_code: str | None
-    division_name: str
+    village_name: str
     outline_gk: BaseGeometry
 
 
@@ -68,7 +67,6 @@ def read_ground(folder: Path) -> Ground:
     fields = dict(zip(meta["fields"].tolist(), columns, strict=True))
     outlines = shapely.from_wkb(wkb)
     source = parse_crs(meta["crs"]).to_string()
-    names = {division.code: division.name for division in divisions().all()}
     changes = [
         PlantedChange(
             change_id=str(fields["change_id"][i]),
@@ -77,10 +75,15 @@ def read_ground(folder: Path) -> Ground:
             is_visible=bool(fields["is_visible"][i]),
             is_violation=bool(fields["is_violation"][i]),
             expected_suggestion=str(fields["expected_suggestion"][i]),
-            violation_code=str(fields["violation_code"][i] or "") or None,
-            division_name=names.get(str(fields["division_code"][i]), ""),
+            violation_code=_text(fields["violation_code"][i]),
+            village_name=str(fields["village_name"][i]),
             outline_gk=reproject(outlines[i], source, PLANE_EPSG),
         )
         for i in range(len(outlines))
     ]
     return Ground(tuple(changes))
+
+
+def _text(value: object) -> str | None:
+    """A text column's value; None where it is empty."""
+    return value if isinstance(value, str) and value else None
