@@ -60,7 +60,7 @@ def check_image(path: Path) -> CheckedImage:
             pixels = source.read(out_shape=(source.count, *size), resampling=Resampling.nearest)
         except RasterioError as error:
             raise InvalidInput("ingest.raster.corrupt", file=path.name, reason=str(error)[:200]) from error
-        transform = source.transform * source.transform.scale(source.width / size[1], source.height / size[0])
+        transform = source.transform @ source.transform.scale(source.width / size[1], source.height / size[0])
         footprint = _footprint(mask, transform, source.crs.to_wkt(), path)
         tags = source.tags()
         crs = describe_crs(source.crs.to_wkt())
