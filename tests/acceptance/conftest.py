@@ -36,8 +36,8 @@ class Installation:
         self, *arguments: str, timeout_s: float = 600, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [COMMAND, *arguments], env=self._environment(environment), cwd=PROJECT, capture_output=True, text=True,
-            timeout=timeout_s, check=False, stdin=subprocess.DEVNULL,
+            [COMMAND, *arguments], env=self._environment(environment), cwd=PROJECT, capture_output=True,
+            text=True, timeout=timeout_s, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:

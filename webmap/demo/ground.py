@@ -20,7 +20,7 @@ PLANE_EPSG = 4547
 MIN_SHARE = 0.2
 """Share of either outline that must lie in the overlap: outlines drawn at 2 m are no better than that."""
 SUSPICIONS = frozenset({"suspected", "partly_exceeded"})
-"""Suggestions that put a patch before an officer as a violation; borderline and order unknown are questions."""
+"""Suggestions of a violation; borderline and order unknown are questions."""
 
 
 @dataclass(frozen=True, slots=True)
