@@ -12,7 +12,7 @@ SPECKLE_LOOKS = 4.0
 
 
 def unchanged_twin(block: PairPixels, number: int, *, is_speckle: bool) -> PairPixels:
-    """BEFORE on both dates, with the pair's own offset and noise shared between them, or with speckle for radar.
+    """BEFORE on both dates with the pair's own offset and noise shared between them; speckle for radar.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detection.align import Registration, read_aligned, register
 from detection.changes import CHANGED, NO_REAL_CHANGE, NOT_OBSERVED, UNCHANGED, DetectedChange, Detection
-from detection.classify import Verdict, classify_objects
+from detection.classify import UNKNOWN, ObjectView, Verdict, classify_object
 from detection.control import unchanged_twin
 from detection.detectors.base import Scorer
 from detection.detectors.irmad import Irmad, IrmadFit
@@ -23,9 +23,11 @@ from detection.detectors.registry import DETECTORS, WITNESSES, SensorChoice, cho
 from detection.executor import BLOCK_PX, block_boxes, default_workers, run_blocks
 from detection.indices import BandRoles, band_roles
 from detection.normalise import Normalisation, fit_normalisation
+from detection.objects import Objects, object_box, objects_of_codes, objects_of_levels
 from detection.screening import CloudScreen
-from detection.threshold import Cut, choose_cut, hysteresis
-from detection.vectorise import clean_mask, label_objects, outline_objects
+from detection.surfaces import HALO_PX, SurfaceModel
+from detection.threshold import Cut, choose_cut
+from detection.vectorise import outline_objects
 from foundation.errors import InvalidInput
 from ingest.pair import Box, ImagePair, PairPixels, PairReader, open_pair
 
@@ -38,6 +40,8 @@ WHOLE_SAMPLE_PX = 1 << 20
 SAMPLE_BLOCKS = 40
 MIN_OBSERVED_PX = 400
 CONTROL_BLOCKS = 8
+VIEW_PX = 1024
+VIEW_MARGIN_PX = 24
 
 Progress = Callable[[str, float], None]
 
@@ -51,6 +55,7 @@ class _Fit:
     roles: BandRoles
     normalisation: Normalisation
     screen: CloudScreen
+    surfaces: SurfaceModel | None
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,11 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Scene:
-    """Scores of the whole scene, one byte a pixel each: levels, and a bit for each witness."""
+    """Scores of the whole scene, one byte a pixel each: levels, a bit for each witness, surface codes."""
 
     levels: NDArray[np.uint8]
     witnesses: NDArray[np.uint8]
+    codes: NDArray[np.uint8] | None
 
 
 def detect_pair(  # noqa: PLR0913  every option is a keyword
@@ -188,7 +194,11 @@ def _fit_all(
     normalisation = (
         fit_normalisation(samples, irmad) if isinstance(irmad, IrmadFit) else Normalisation.identity(bands)
     )
-    return _Fit(scorers, cuts, band_roles(pair.before, samples), normalisation, screen)
+    roles = band_roles(pair.before, samples)
+    gsd_m = pair.grid.gsd_m()
+    is_fine = gsd_m is not None and gsd_m <= FINE_GSD_M and choice.sensor == "multispectral"
+    surfaces = SurfaceModel.fit(samples, roles, normalisation) if is_fine and roles.is_reflectance else None
+    return _Fit(scorers, cuts, roles, normalisation, screen, surfaces)
 
 
 def _score_scene(
@@ -203,21 +213,25 @@ def _score_scene(
     shape = run.pair.grid.shape
     levels = np.full(shape, NOT_OBSERVED, np.uint8)
     witnesses = np.zeros(shape, np.uint8)
-    halo = max(DETECTORS[name].spec.halo_px for name in run.fit.scorers)
+    surfaces = run.fit.surfaces
+    codes = None if surfaces is None else np.zeros(shape, np.uint8)
+    halo = max(HALO_PX, *(DETECTORS[name].spec.halo_px for name in run.fit.scorers))
 
-    def work(reader: PairReader, box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def work(reader: PairReader, box: Box) -> tuple[NDArray[np.uint8], ...]:
         outer = box.grown(halo, shape)
         pixels = run.fit.screen.screened(read_aligned(reader, outer, run.registration), outer)
         inner = box.inside(outer)
         block_levels, block_witnesses = _levels(run.fit, pixels)
-        return block_levels[inner], block_witnesses[inner]
+        if surfaces is None:
+            return block_levels[inner], block_witnesses[inner]
+        block_codes = surfaces.codes(pixels.before, pixels.after, pixels.is_valid)
+        return block_levels[inner], block_witnesses[inner], block_codes[inner]
 
-    for box, (block_levels, block_witnesses) in run_blocks(
-        run.pair, boxes, work, workers=workers, progress=progress, cancel=cancel
-    ):
-        levels[box.slices] = block_levels
-        witnesses[box.slices] = block_witnesses
-    return _Scene(levels, witnesses)
+    for box, blocks in run_blocks(run.pair, boxes, work, workers=workers, progress=progress, cancel=cancel):
+        levels[box.slices], witnesses[box.slices] = blocks[:2]
+        if codes is not None:
+            codes[box.slices] = blocks[2]
+    return _Scene(levels, witnesses, codes)
 
 
 def _levels(fit: _Fit, pixels: PairPixels) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -236,25 +250,18 @@ def _levels(fit: _Fit, pixels: PairPixels) -> tuple[NDArray[np.uint8], NDArray[n
 
 def _assemble(run: _Run, scene: _Scene, *, progress: Callable[[float], None]) -> Detection:
     is_seen = scene.levels != NOT_OBSERVED
-    is_change = hysteresis((scene.levels >= 1) & is_seen, (scene.levels == 2) & is_seen)
-    is_change = clean_mask(is_change, is_fine=run.is_fine) & is_seen
-    _, labels, stats = label_objects(is_change, min_px=run.min_px)
-    outlines = outline_objects(labels, run.pair.grid, residual_px=run.registration.residual_px)
-    verdicts = classify_objects(
-        run.pair,
-        run.registration,
-        run.fit.normalisation,
-        run.fit.roles,
-        labels=labels,
-        stats=stats,
-        outlines=outlines,
-        progress=progress,
-    )
-    changes, is_dropped = [], np.zeros(len(stats), bool)
+    if scene.codes is None:
+        found = objects_of_levels(scene.levels, is_seen, min_px=run.min_px, is_fine=run.is_fine)
+    else:
+        found = objects_of_codes(scene.codes, is_seen, min_px=run.min_px, gsd_m=run.pair.grid.gsd_m() or 1.0)
+    outlines = outline_objects(found.labels, run.pair.grid, residual_px=run.registration.residual_px)
+    verdicts = _classify(run, scene, found, progress=progress)
+    changes = []
+    is_real = np.zeros(len(found.groups), bool)
     for label, outline in outlines.items():
         verdict = verdicts[label]
-        witnesses = _agreement(run.fit, scene, labels, stats, label)
-        is_dropped[label] = verdict.change_class in NO_REAL_CHANGE
+        witnesses = _agreement(run.fit, scene, found, label)
+        is_real[label] = verdict.change_class not in NO_REAL_CHANGE
         changes.append(
             DetectedChange(
                 outline.polygon,
@@ -269,10 +276,46 @@ def _assemble(run: _Run, scene: _Scene, *, progress: Callable[[float], None]) ->
                 verdict.statistics,
             )
         )
-    is_dropped[0] = True
-    raster = np.where(is_seen, UNCHANGED, NOT_OBSERVED).astype(np.uint8)
-    raster[~is_dropped[labels] & is_seen] = CHANGED
-    return _detection(run, tuple(changes), raster, is_seen)
+    is_cloud = np.array([group == "cloud" for group in found.groups])
+    raster = np.where(is_seen & ~is_cloud[found.labels], UNCHANGED, NOT_OBSERVED).astype(np.uint8)
+    raster[is_real[found.labels] & is_seen] = CHANGED
+    return _detection(run, tuple(changes), raster)
+
+
+def _classify(
+    run: _Run, scene: _Scene, found: Objects, *, progress: Callable[[float], None]
+) -> dict[int, Verdict]:
+    """Verdict of every object; reads each object's window once more, at most ``VIEW_PX`` on a side."""
+    count = len(found.groups)
+    model, gsd_m = run.fit.surfaces, run.pair.grid.gsd_m()
+    if scene.codes is None or model is None or gsd_m is None:
+        return dict.fromkeys(range(1, count), UNKNOWN)
+    verdicts = {}
+    with run.pair.reader() as reader:
+        for label in range(1, count):
+            box = _view_box(found, label, run.pair.grid.shape)
+            pixels = read_aligned(reader, box, run.registration)
+            view = ObjectView(
+                model.look(pixels.before, is_after=False),
+                model.look(pixels.after, is_after=True),
+                scene.codes[box.slices],
+                found.labels[box.slices] == label,
+                gsd_m,
+            )
+            verdicts[label] = classify_object(view, found.groups[label], model)
+            progress(label / count)
+    return verdicts
+
+
+def _view_box(found: Objects, label: int, shape: tuple[int, int]) -> Box:
+    """The object with its surroundings; of a giant only the middle."""
+    row, col, rows, cols = object_box(found.stats, label)
+    if max(rows, cols) > VIEW_PX:
+        inside = np.argwhere(found.labels[row : row + rows, col : col + cols] == label)
+        middle_row, middle_col = inside[len(inside) // 2]
+        row, rows = max(row, row + int(middle_row) - VIEW_PX // 2), min(rows, VIEW_PX)
+        col, cols = max(col, col + int(middle_col) - VIEW_PX // 2), min(cols, VIEW_PX)
+    return Box(row, col, rows, cols).grown(VIEW_MARGIN_PX, shape)
 
 
 def min_object_px(gsd_m: float | None, min_area_m2: float | None, *, is_fine: bool) -> float:
@@ -288,14 +331,16 @@ def min_object_px(gsd_m: float | None, min_area_m2: float | None, *, is_fine: bo
     return max(1.0, min_area_m2 / gsd_m**2)
 
 
-def _agreement(
-    fit: _Fit, scene: _Scene, labels: NDArray[np.int32], stats: NDArray[np.int32], label: int
-) -> dict[str, float]:
+def _agreement(fit: _Fit, scene: _Scene, found: Objects, label: int) -> dict[str, float]:
     """Share of the object's pixels on which each witness alone finds change."""
-    left, top, width, height = (int(value) for value in stats[label][:4])
-    cut = slice(top, top + height), slice(left, left + width)
-    bits = scene.witnesses[cut][labels[cut] == label]
-    return {name: float(((bits >> bit) & 1).mean()) for bit, name in enumerate(fit.scorers)}
+    row, col, rows, cols = object_box(found.stats, label)
+    cut = slice(row, row + rows), slice(col, col + cols)
+    is_object = found.labels[cut] == label
+    bits = scene.witnesses[cut][is_object]
+    shares = {name: float(((bits >> bit) & 1).mean()) for bit, name in enumerate(fit.scorers)}
+    if scene.codes is not None:
+        shares["surface_type"] = float((scene.codes[cut][is_object] > 0).mean())
+    return shares
 
 
 def _confidence(verdict: Verdict, witnesses: Mapping[str, float]) -> float:
@@ -308,7 +353,7 @@ def _control(run: _Run) -> float:
     """Share of pixels flagged when the same chain fits an unchanged twin of the sample."""
     twins = [
         unchanged_twin(block, number, is_speckle=run.choice.sensor == "sar")
-        for number, block in enumerate(run.samples[:CONTROL_BLOCKS])
+        for number, block in enumerate(run.samples[:: max(1, len(run.samples) // CONTROL_BLOCKS)])
         if block.is_valid.any()
     ]
     fit = _fit_all(run.pair, run.choice, twins, run.fit.screen)
@@ -316,9 +361,7 @@ def _control(run: _Run) -> float:
     return float(np.concatenate(flags).mean())
 
 
-def _detection(
-    run: _Run, changes: tuple[DetectedChange, ...], raster: NDArray[np.uint8], is_seen: NDArray[np.bool_]
-) -> Detection:
+def _detection(run: _Run, changes: tuple[DetectedChange, ...], raster: NDArray[np.uint8]) -> Detection:
     pair, fit = run.pair, run.fit
     detectors = {
         name: {
@@ -342,14 +385,14 @@ def _detection(
         sensor=run.choice.sensor,
         sensor_reason_zh=run.choice.reason_zh,
         sensor_reason_en=run.choice.reason_en,
-        method="+".join(fit.scorers),
+        method="+".join([*fit.scorers, *(["surface_type"] if fit.surfaces else [])]),
         version=VERSION,
         parameters=parameters,
         registration=run.registration.report(),
         normalisation=fit.normalisation.report(),
         detectors=detectors,
         no_change_control=_control(run),
-        observed_share=float(is_seen.mean()),
+        observed_share=float((raster != NOT_OBSERVED).mean()),
         cloud_share=fit.screen.share,
         before_sha256=pair.before.sha256,
         after_sha256=pair.after.sha256,

@@ -32,7 +32,7 @@ RIDGE = 1e-6
 OWN_LIMIT = 4.0
 """A smoothed χ² counts up to four times the pixel's own: strong change must not spill over its edge."""
 MIN_WEIGHT = 0.1
-"""Weights that shrink below this mean cling to a few look-alike pixels (saturated, quantised): stop before."""
+"""Weights that shrink below this mean cling to a few look-alike pixels (saturated ones): stop before."""
 SMOOTH_SIGMA_PX = 1.0
 
 
