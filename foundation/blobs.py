@@ -82,6 +82,22 @@ class BlobStore:
             raise Defect("foundation.blobs.rotten", sha256=sha256)
         return data
 
+    def require_room(self) -> None:
+        """Refuse before anything is received while the disk is below the low-water mark.
+
+        Raises
+        ------
+        Unavailable
+            ``foundation.blobs.disk_full`` or ``foundation.blobs.not_writable``.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.root).free
+        except OSError as error:
+            raise storage_error(error, self.root) from error
+        if free < self._low_water:
+            raise Unavailable("foundation.blobs.disk_full", folder=str(self.root))
+
     def __contains__(self, sha256: str) -> bool:
         return self._place(sha256).is_file()
 
@@ -93,9 +109,7 @@ class BlobStore:
     @contextmanager
     def _incoming(self) -> Iterator[IO[bytes]]:
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            if shutil.disk_usage(self.root).free < self._low_water:
-                raise Unavailable("foundation.blobs.disk_full", folder=str(self.root))
+            self.require_room()
             with NamedTemporaryFile(dir=self.root, prefix="incoming-", delete=False) as file:
                 try:
                     yield file

@@ -1,0 +1,115 @@
+"""The web application: built from an open runtime, nothing at import."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from foundation.runtime import Runtime
+from webmap import pages
+from webmap.api import (
+    assignments,
+    config,
+    divisions,
+    evidence,
+    health,
+    live,
+    moves,
+    patches,
+    scenes,
+    session,
+    tiles,
+    visits,
+)
+from webmap.deps import Web
+from webmap.live import LiveHub
+from webmap.problems import ProblemBoundary, add_handlers
+from webmap.shields import SameOrigin, SecurityHeaders
+from webmap.tiles.shelf import TileShelf
+
+ROUTERS = tuple(
+    noun.router
+    for noun in (
+        session,
+        health,
+        config,
+        divisions,
+        scenes,
+        tiles,
+        patches,
+        moves,
+        assignments,
+        visits,
+        evidence,
+        live,
+    )
+)
+JSON_BODY_MAX = 1 << 20
+"""Bytes of a request body; only evidence may be larger, up to its own setting."""
+DESCRIPTION = """
+Violations of land law in one city, from image to closed case. Sign in at `POST /api/v1/session`; the
+cookie does the rest. Writes need an `Origin` header of this host; writes to a patch need `If-Match` with its
+version. Every refusal is `application/problem+json` in the language of `Accept-Language` (zh or en). Times
+carry +08:00, areas are m², geometry is GeoJSON in CGCS2000 (EPSG:4490), longitude first.
+"""
+
+
+def create_app(runtime: Runtime) -> FastAPI:
+    """The application on an open runtime.
+
+    Parameters
+    ----------
+    runtime : Runtime
+        Open for as long as the application serves; the application does not close it.
+    """
+    web = Web(runtime, LiveHub(runtime.database.url), TileShelf())
+    settings = runtime.settings
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        web.live.start()
+        try:
+            yield
+        finally:
+            web.live.stop()
+
+    app = _bare_app(
+        lifespan=lifespan,
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
+            Middleware(SameOrigin, public_origin=settings.public_origin, language=settings.language),
+            Middleware(ProblemBoundary, language=settings.language),
+        ],
+    )
+    app.state.web = web
+    add_handlers(app)
+    pages.add_pages(app)
+    return app
+
+
+def describe_api() -> dict[str, Any]:
+    """The OpenAPI description; needs no runtime."""
+    return _bare_app().openapi()
+
+
+def _bare_app(**options: Any) -> FastAPI:
+    app = FastAPI(
+        title="守土 Landwarden",
+        description=DESCRIPTION,
+        version=version("landwarden"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=JSON_BODY_MAX,
+        **options,
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

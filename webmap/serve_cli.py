@@ -1,0 +1,64 @@
+"""Commands that run the platform: serve, worker, openapi."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Hang these commands under the one entry point."""
+    app.command("serve")(serve)
+    app.command("worker")(worker)
+    app.command("openapi")(openapi)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="监听地址 Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="端口 Port.")] = None,
+) -> None:
+    """启动网页和接口服务；后台作业另用 worker 启动。Serve the map and the API; jobs run in `worker`."""
+    from foundation.runtime import open_runtime
+    from foundation.settings import read_settings
+    from webmap import server
+    from webmap.app import create_app
+
+    wanted = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    settings = read_settings(**wanted)
+    server.check_port(settings.host, settings.port)
+    with open_runtime(settings) as runtime:
+        typer.echo(f"守土 Landwarden：http://{settings.host}:{settings.port}/  （Ctrl+C 停止 to stop）")
+        server.serve(create_app(runtime), settings.host, settings.port)
+
+
+def worker(
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="队列空了就结束 Stop when the queue is empty.")
+    ] = False,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="同时运行的作业数 Jobs at a time.")] = 1,
+) -> None:
+    """运行后台作业：导入、比对、时限、通报。Run imports, comparisons, clocks and bulletins."""
+    from foundation.runtime import open_runtime
+    from foundation.settings import read_settings
+
+    with open_runtime(read_settings()) as runtime:
+        if not until_empty:
+            typer.echo("后台作业已启动（Ctrl+C 停止）。Worker running; Ctrl+C to stop.")
+        runtime.queue.work(until_empty=until_empty, concurrency=concurrency)
+
+
+def openapi(
+    file: Annotated[Path | None, typer.Argument(help="写入文件；不给则打印 File to write.")] = None,
+) -> None:
+    """输出接口说明（OpenAPI）。Write the API description; needs no database."""
+    import json
+
+    from webmap.app import describe_api
+
+    text = json.dumps(describe_api(), ensure_ascii=False, indent=2) + "\n"
+    if file is None:
+        typer.echo(text, nl=False)
+    else:
+        file.write_text(text, "utf-8")

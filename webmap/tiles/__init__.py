@@ -1,0 +1,1 @@
+"""Map tiles: images of scenes, vectors of patches and reference layers."""
