@@ -25,6 +25,9 @@ MARGIN = 0.35
 """Ground shown around the outline, as a share of its extent on each side."""
 LEAST_WIDTH_M = 120.0
 QUALITY = 88
+HEADROOM = 1.35
+GAMMA = 1.8
+"""Fields are dark and roofs bright: white lies above the stretch, and the middle is lifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,8 @@ def _warped(dataset: Any, bands: tuple[int, int, int], epsg: int, transform: Aff
 def _jpeg(pixels: NDArray[Any], stretch: Sequence[tuple[float, float]]) -> bytes:
     low = np.array([pair[0] for pair in stretch], np.float32)[:, None, None]
     high = np.array([pair[1] for pair in stretch], np.float32)[:, None, None]
-    shown = (pixels.astype(np.float32) - low) / np.maximum(high - low, 1e-6)
-    picture = np.rint(np.clip(shown, 0.0, 1.0) * 255.0).astype(np.uint8)
+    shown = (pixels.astype(np.float32) - low) / np.maximum((high - low) * HEADROOM, 1e-6)
+    picture = np.rint(np.clip(shown, 0.0, 1.0) ** (1.0 / GAMMA) * 255.0).astype(np.uint8)
     buffer = BytesIO()
     Image.fromarray(np.moveaxis(picture, 0, -1)).save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()

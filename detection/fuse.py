@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import shapely
 
 from detection.leads import Lead
@@ -68,17 +67,24 @@ def plan_fusion(
     the order in which they arrived.
     """
     groups = [Group(c.patch_id, list(c.leads), combine(c.leads, fusion)) for c in candidates if c.leads]
+    known = [lead for group in groups for lead in group.leads] + list(leads)
+    group_of = {lead.lead_id: group for group in groups for lead in group.leads}
+    tree = shapely.STRtree([lead.outline for lead in known])
     waiting: list[Lead] = []
     for lead in sorted(leads, key=lambda lead: _founding_order(lead, fusion)):
-        group = _best_group(lead, groups, fusion)
-        if group is not None:
-            group.leads.append(lead)
-            group.added.append(lead)
-            group.shape = combine(group.leads, fusion)
-        elif lead.source in fusion["never_founding"]:
+        touching = [known[int(index)].lead_id for index in tree.query(lead.outline, predicate="intersects")]
+        near = {id(group_of[other]): group_of[other] for other in touching if other in group_of}
+        group = _best_group(lead, list(near.values()), fusion)
+        if group is None and lead.source in fusion["never_founding"]:
             waiting.append(lead)
-        else:
-            groups.append(Group(None, [lead], combine([lead], fusion), [lead]))
+            continue
+        if group is None:
+            group = Group(None, [], combine([lead], fusion))
+            groups.append(group)
+        group.leads.append(lead)
+        group.added.append(lead)
+        group.shape = combine(group.leads, fusion)
+        group_of[lead.lead_id] = group
     return FusionPlan(tuple(group for group in groups if group.added), tuple(waiting))
 
 
@@ -98,12 +104,8 @@ def _founding_order(lead: Lead, fusion: Mapping[str, Any]) -> tuple[bool, float,
     return lead.source in fusion["never_founding"], -lead.area_m2, str(lead.lead_id)
 
 
-def _best_group(lead: Lead, groups: Sequence[Group], fusion: Mapping[str, Any]) -> Group | None:
-    if not groups:
-        return None
-    outlines = np.array([group.shape.outline for group in groups], dtype=object)
-    near = np.flatnonzero(shapely.intersects(outlines, lead.outline))
-    matching = [group for index in near if _is_match(lead, group := groups[int(index)], fusion)]
+def _best_group(lead: Lead, near: Sequence[Group], fusion: Mapping[str, Any]) -> Group | None:
+    matching = [group for group in near if _is_match(lead, group, fusion)]
     return max(matching, key=lambda group: overlap_share(lead.outline, group.shape.outline), default=None)
 
 

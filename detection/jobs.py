@@ -166,7 +166,7 @@ def _date_text(moment: datetime) -> str:
 def _keep_change(runtime: Runtime, detection: Detection) -> str:
     from detection.pair_files import write_change_raster
 
-    with TemporaryDirectory(prefix="landwarden-") as folder:
+    with TemporaryDirectory(prefix="change-", dir=runtime.settings.data_dir) as folder:
         path = Path(folder) / "change.tif"
         write_change_raster(detection, path)
         return runtime.blobs.put_file(path).sha256

@@ -31,7 +31,7 @@ from detection.overlay import (
     permit_timing,
 )
 from detection.rules import RuleSet
-from detection.sentences import Sentence, approval_sentences, area_text, source_text, survey_sentences, words
+from detection.sentences import Sentence, approval_sentences, source_text, survey_sentences, words
 
 INPUTS_FORM = 1
 PARTITION_NAMES = {
@@ -265,7 +265,6 @@ def _areas(inputs: Mapping[str, Any]) -> dict[str, float]:
 
 def _row(key: str, name: str, *, area_m2: float, whole_m2: float, kind: str, tone: str) -> dict[str, Any]:
     share = round(min(area_m2 / whole_m2, 1.0), 6)
-    text = area_text(area_m2) if area_m2 >= 0.5 else None
     return {
         "key": key,
         "name": name,
@@ -273,14 +272,15 @@ def _row(key: str, name: str, *, area_m2: float, whole_m2: float, kind: str, ton
         "share": share,
         "kind": kind,
         "tone": tone,
-        "text": text,
+        "text": None,
     }
 
 
-def _absent(kind: str, area_m2: float, known: set[str], word: str) -> str:
+def _absent(kind: str, area_m2: float, known: set[str], word: str) -> str | None:
+    """What stands in place of an area: not checked, or nothing found."""
     if kind not in known:
         return "无有效图层"
-    return area_text(area_m2) if area_m2 >= 0.5 else word
+    return None if area_m2 >= 0.5 else word
 
 
 def _by_kind(features: Sequence[LegalFeature]) -> dict[str, list[LegalFeature]]:
