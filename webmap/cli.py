@@ -1,9 +1,39 @@
-"""Commands of this floor."""
+"""Commands of the top floor: the demonstration, the server, the worker."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 
 def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
+    from webmap import serve_cli
+
+    app.command("demo")(demo)
+    serve_cli.register(app)
+
+
+def demo(
+    fresh: Annotated[bool, typer.Option("--fresh", help="重新开始，删除上次演示 Start over.")] = False,
+    no_serve: Annotated[
+        bool, typer.Option("--no-serve", help="完成后不启动网页 Do not serve the map.")
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="结果写入文件 Result as JSON.")] = None,
+    size: Annotated[str, typer.Option(help="small | demo | large")] = "demo",
+    seed: Annotated[int, typer.Option(help="随机种子 Seed of the county.")] = 4108,
+    port: Annotated[int | None, typer.Option(help="网页端口 Port of the map.")] = None,
+) -> None:
+    """演示：从两期影像到销号和周通报的全过程。The main job from end to end on a demonstration county."""
+    from foundation.settings import read_settings
+    from webmap.demo.command import run_demo
+    from webmap.server import check_port
+
+    if size not in {"small", "demo", "large"}:
+        raise typer.BadParameter("small | demo | large", param_hint="--size")
+    settings = read_settings() if port is None else read_settings(port=port)
+    if not no_serve:
+        check_port(settings.host, settings.port)
+    run_demo(settings, size=size, seed=seed, fresh=fresh, serve=not no_serve, json_file=json_file)  # type: ignore[arg-type]

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-from fastapi import FastAPI
 from sqlalchemy import text
 
 from foundation.calendar import SHANGHAI
@@ -27,7 +22,7 @@ from webmap.demo.ground import read_ground
 from webmap.demo.measure import found_patches, measure
 from webmap.demo.people import CITY, COUNTY, Holder, People, make_accounts, read_holders
 from webmap.demo.weeks import Weeks
-from webmap.server import free_port, serve
+from webmap.server import serve, serving
 
 COUNTY_DIGITS = COUNTY[:6]
 OPENING = datetime(2026, 9, 8, 14, 0, tzinfo=SHANGHAI)
@@ -98,8 +93,8 @@ def build_inputs(folder: Path, *, size: Size, seed: int, progress: Progress) -> 
 def simulate(demo: Demonstration, *, progress: Progress) -> None:
     """The weeks in which people act, over HTTP on a free port of this machine."""
     last_event = _last_event(demo.runtime)
-    with _served(create_app(demo.runtime), free_port()) as origin:
-        people = People(origin)
+    with serving(create_app(demo.runtime)) as server:
+        people = People(f"http://127.0.0.1:{server.port}")
         try:
             ground = read_ground(demo.folder)
             weeks = Weeks(people, demo.holders, ground, demo.clock, lambda: _close_day(demo), progress)
@@ -218,21 +213,3 @@ def _last_event(runtime: Runtime) -> datetime | None:
             {"system": runtime.system.account_id},
         ).scalar()
     return moment
-
-
-@contextmanager
-def _served(app: FastAPI, port: int) -> Iterator[str]:
-    """The application on a loopback port for as long as the block lasts."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, name="demo-server", daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise Unavailable("webmap.server.port_busy", host="127.0.0.1", port=port)
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=20)
