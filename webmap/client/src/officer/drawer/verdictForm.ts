@@ -2,9 +2,8 @@
 import type { Config, PatchAction, PatchDetail, ReasonOption, VerdictBody, VerdictKind } from '@/shared/api/types'
 
 export const VERDICTS: readonly VerdictKind[] = ['unlawful', 'lawful', 'not_new', 'doubtful']
-/** Actions that a desk verdict stands for; where the server lists none of them there is no form. */
-const VERDICT_ACTIONS = new Set(['verdict', 'judge', 'judge_unlawful', 'judge_lawful', 'judge_not_new', 'judge_doubtful'])
-const DISPATCH_ACTIONS = new Set(['dispatch', 'redispatch'])
+/** Verdicts after which somebody may be sent to look. */
+const SENDS_OUT: readonly VerdictKind[] = ['unlawful', 'doubtful']
 
 export interface VerdictForm {
   kind: VerdictKind | null
@@ -14,25 +13,27 @@ export interface VerdictForm {
   dispatchTo: string
 }
 
-export const isVerdictAction = (action: PatchAction): boolean =>
-  VERDICT_ACTIONS.has(action.action) || action.action.startsWith('verdict')
-export const isDispatchAction = (action: PatchAction): boolean => DISPATCH_ACTIONS.has(action.action)
-
-/** Moves that are neither the verdict nor the dispatch: each has its own button. */
-export function otherMoves(patch: PatchDetail): PatchAction[] {
-  return patch.actions.filter((action) => !isVerdictAction(action) && !isDispatchAction(action))
+export function verdictAction(patch: PatchDetail, kind: VerdictKind | null): PatchAction | undefined {
+  return patch.actions.find((each) => each.action === `judge_${kind}`)
 }
 
 export function dispatchAction(patch: PatchDetail): PatchAction | undefined {
-  return patch.actions.find(isDispatchAction)
+  return patch.actions.find((each) => each.action === 'dispatch')
 }
 
-export const canJudge = (patch: PatchDetail): boolean => patch.actions.some(isVerdictAction)
+export const canJudge = (patch: PatchDetail): boolean => VERDICTS.some((kind) => verdictAction(patch, kind))
+export const sendsOut = (kind: VerdictKind | null): boolean => kind === null || SENDS_OUT.includes(kind)
 
-/** Reason codes for a verdict; unlawful takes a violation of the taxonomy instead. */
-export function reasonsFor(config: Config, kind: VerdictKind | null): ReasonOption[] {
+/** Moves that are neither a verdict nor the dispatch: each has its own button. */
+export function otherMoves(patch: PatchDetail): PatchAction[] {
+  return patch.actions.filter((each) => each.action !== 'dispatch' && !each.action.startsWith('judge_'))
+}
+
+/** Reason codes that a verdict may carry; unlawful takes a violation of the taxonomy instead. */
+export function reasonsFor(config: Config, patch: PatchDetail, kind: VerdictKind | null): ReasonOption[] {
   if (!kind || kind === 'unlawful') return []
-  return config.reasons.filter((reason) => reason.kind === kind || reason.kind === `verdict_${kind}` || reason.kind === `verdict.${kind}`)
+  const wanted = verdictAction(patch, kind)?.reason_kind ?? kind
+  return config.reasons.filter((reason) => reason.kind === wanted)
 }
 
 export function startForm(patch: PatchDetail): VerdictForm {
@@ -42,11 +43,11 @@ export function startForm(patch: PatchDetail): VerdictForm {
 
 export type Lack = 'kind' | 'violation' | 'reason' | 'target'
 
-/** What is missing before the form may be sent; the reason is required for unlawful and not new. */
-export function lacking(form: VerdictForm, reasons: readonly ReasonOption[], isDispatch: boolean): Lack | null {
+/** What is missing before the form may be sent. */
+export function lacking(form: VerdictForm, patch: PatchDetail, isDispatch: boolean): Lack | null {
   if (!form.kind) return 'kind'
   if (form.kind === 'unlawful' && !form.violationCode) return 'violation'
-  if (form.kind === 'not_new' && !form.reasonCode && (reasons.length > 0 || !form.note.trim())) return 'reason'
+  if (verdictAction(patch, form.kind)?.needs_reason && !form.reasonCode) return 'reason'
   if (isDispatch && !form.dispatchTo) return 'target'
   return null
 }

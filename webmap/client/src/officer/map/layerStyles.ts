@@ -31,17 +31,17 @@ function fillOf(symbol: LayerSymbol): Fill {
   return new Fill({ color: symbol.fill ?? 'rgba(0,0,0,0)' })
 }
 
-/** Style function of one reference layer. Names are written for divisions only. */
-export function layerStyle(kind: string): (feature: FeatureLike, resolution: number) => Style | Style[] {
-  const symbol = symbolOf(kind)
-  const stroke = new Stroke({ color: symbol.stroke, width: symbol.width, ...(symbol.dash ? { lineDash: symbol.dash } : {}) })
-  const base = new Style({ stroke, fill: fillOf(symbol) })
-  if (kind !== 'division') return () => base
-  const halo = new Style({ stroke: new Stroke({ color: 'rgba(16,36,58,0.55)', width: symbol.width + 2 }) })
+/** From this many metres a pixel on, a dense layer shows its hatch alone: its outlines would hide the image. */
+const OUTLINE_TO_M_PER_PX = 7
+const NAME_TO_M_PER_PX = 30
+
+function divisionStyle(symbol: LayerSymbol, base: Style): (feature: FeatureLike, resolution: number) => Style[] {
+  const dash = symbol.dash ? { lineDash: symbol.dash } : {}
+  const halo = new Style({ stroke: new Stroke({ color: 'rgba(16,36,58,0.5)', width: symbol.width + 2, ...dash }) })
   const labels = new Map<string, Style>()
   return (feature, resolution) => {
     const name = String(feature.get('name') ?? '')
-    if (!name || resolution > 12) return [halo, base]
+    if (!name || resolution > NAME_TO_M_PER_PX) return [halo, base]
     let label = labels.get(name)
     if (!label) {
       label = new Style({
@@ -54,4 +54,14 @@ export function layerStyle(kind: string): (feature: FeatureLike, resolution: num
     }
     return [halo, base, label]
   }
+}
+
+/** Style function of one reference layer. Names are written for divisions only. */
+export function layerStyle(kind: string): (feature: FeatureLike, resolution: number) => Style | Style[] {
+  const symbol = symbolOf(kind)
+  const stroke = new Stroke({ color: symbol.stroke, width: symbol.width, ...(symbol.dash ? { lineDash: symbol.dash } : {}) })
+  const base = new Style({ stroke, fill: fillOf(symbol) })
+  if (kind === 'division') return divisionStyle(symbol, base)
+  const far = new Style({ fill: fillOf(symbol) })
+  return (_feature, resolution) => (symbol.isDense && resolution > OUTLINE_TO_M_PER_PX ? far : base)
 }

@@ -7,14 +7,16 @@ export interface LayerSymbol {
   /** 45° lines in this colour instead of a solid fill. */
   hatch?: string
   hatchAngle?: 45 | 135
+  /** So many small features that their outlines are left out from afar. */
+  isDense?: boolean
 }
 
 const FALLBACK: LayerSymbol = { stroke: '#5B6878', width: 1.2 }
 
 export const LAYER_SYMBOLS: Record<string, LayerSymbol> = {
-  division: { stroke: '#FFFFFF', width: 1.6, dash: [8, 4, 2, 4] },
+  division: { stroke: '#FFFFFF', width: 1.4, dash: [10, 4, 2, 4] },
   land_survey: { stroke: 'rgba(255,255,255,0.75)', width: 0.8 },
-  basic_farmland: { stroke: '#2E9A53', width: 1.1, hatch: '#2E9A53', hatchAngle: 45 },
+  basic_farmland: { stroke: '#2E9A53', width: 1.1, hatch: '#2E9A53', hatchAngle: 45, isDense: true },
   ecological_redline: { stroke: '#00806A', width: 2, fill: 'rgba(0,128,106,0.12)' },
   urban_boundary: { stroke: '#D0487E', width: 2, dash: [10, 5], fill: 'rgba(208,72,126,0.08)' },
   construction_approval: { stroke: '#5B5BD6', width: 1.8, fill: 'rgba(91,91,214,0.16)' },

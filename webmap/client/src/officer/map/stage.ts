@@ -17,6 +17,7 @@ import { Point, type Geometry } from 'ol/geom'
 import { Circle, Fill, RegularShape, Stroke, Style } from 'ol/style'
 import { getRenderPixel } from 'ol/render'
 import { unByKey } from 'ol/Observable'
+import { toGeometry } from 'ol/render/Feature'
 import type { FeatureLike } from 'ol/Feature'
 import type RenderEvent from 'ol/render/Event'
 import { API } from '@/shared/api/http'
@@ -29,6 +30,8 @@ import { layerStyle } from './layerStyles'
 /** Below this many metres a pixel a patch is drawn by its outline, above by a dot. */
 const DOT_FROM_M_PER_PX = 14
 const BLINK_HALF_MS = 625
+/** Room for the bars on the map: top, right, bottom, left. */
+const FIT_PADDING = [16, 56, 72, 16]
 
 export interface StageHandlers {
   onPick: (patchId: string | null, number: string) => void
@@ -37,6 +40,17 @@ export interface StageHandlers {
   onMove: (view: { zoom: number; center: Lonlat; bbox: Bbox; mPerPx: number }) => void
   onState: (state: 'loading' | 'complete') => void
 }
+
+/** A source of its own for each layer: OpenLayers waits for ever where two layers share one. */
+function patchSource(): VectorTileSource {
+  return new VectorTileSource({
+    format: new MVT({ idProperty: 'id' }), url: `${API}/tiles/patches/{z}/{x}/{y}.pbf`, minZoom: 8, maxZoom: 17,
+  })
+}
+
+const idOf = (feature: FeatureLike): string => String(feature.get('id') ?? feature.getId())
+
+const HOVER_STYLE = new Style({ stroke: new Stroke({ color: '#FFFFFF', width: 3 }), fill: new Fill({ color: 'rgba(255,255,255,0.28)' }) })
 
 type SceneLayer = TileLayer<XYZ>
 
@@ -49,10 +63,9 @@ export class MapStage {
   readonly view: View
   private readonly before = sceneLayer(1)
   private readonly after = sceneLayer(2)
-  private readonly patchSource: VectorTileSource
   private readonly patches: VectorTileLayer
-  private readonly hover: VectorTileLayer
   private readonly overlay = new VectorSource()
+  private readonly hover = new VectorSource()
   private readonly references = new Map<string, VectorTileLayer>()
   private side: OlMap | null = null
   private readonly sideAfter = sceneLayer(1)
@@ -69,16 +82,9 @@ export class MapStage {
   constructor(target: HTMLElement, extent: Bbox, private readonly handlers: StageHandlers) {
     registerCgcs2000()
     this.view = new View({ projection: 'EPSG:3857', minZoom: 7, maxZoom: 20.5, enableRotation: false, constrainResolution: false })
-    this.patchSource = new VectorTileSource({
-      format: new MVT({ idProperty: 'id' }), url: `${API}/tiles/patches/{z}/{x}/{y}.pbf`, minZoom: 8, maxZoom: 17,
-    })
     this.patches = new VectorTileLayer({
-      source: this.patchSource, renderMode: 'hybrid', renderBuffer: 24, declutter: false, zIndex: 50,
+      source: patchSource(), renderMode: 'hybrid', renderBuffer: 24, declutter: false, zIndex: 50,
       style: (feature, resolution) => this.patchStyle(feature, resolution),
-    })
-    this.hover = new VectorTileLayer({
-      source: this.patchSource, renderMode: 'vector', renderBuffer: 24, zIndex: 51,
-      style: (feature) => this.hoverStyle(feature),
     })
     this.map = new OlMap({
       target, view: this.view, controls: [], moveTolerance: 3,
@@ -86,11 +92,12 @@ export class MapStage {
         new MouseWheelZoom({ duration: 120 }),
       ]),
       layers: [
-        this.before, this.after, this.patches, this.hover,
+        this.before, this.after, this.patches,
+        new VectorLayer({ source: this.hover, zIndex: 55, style: HOVER_STYLE }),
         new VectorLayer({ source: this.overlay, zIndex: 60, updateWhileAnimating: true }),
       ],
     })
-    this.view.fit(extentToMap(extent), { size: this.map.getSize() ?? [800, 600], padding: [24, 24, 24, 24] })
+    this.view.fit(extentToMap(extent), { size: this.map.getSize() ?? [800, 600], padding: FIT_PADDING })
     this.clipAfter()
     this.listen()
   }
@@ -112,14 +119,14 @@ export class MapStage {
     map.on('moveend', () => this.tellMove())
     map.on('singleclick', (event) => {
       const found = this.patchAt(event.pixel)
-      handlers.onPick(found ? String(found.get('id') ?? found.getId()) : null, String(found?.get('number') ?? ''))
+      handlers.onPick(found ? idOf(found) : null, String(found?.get('number') ?? ''))
     })
     map.on('pointermove', (event) => {
       handlers.onPointer(toDegrees(event.coordinate))
       if (event.dragging) return
       const found = this.patchAt(event.pixel)
       map.getViewport()?.classList.toggle('is-on-patch', found !== null)
-      handlers.onHover(found ? String(found.get('id') ?? found.getId()) : null)
+      handlers.onHover(found ? idOf(found) : null)
     })
     map.getViewport()?.addEventListener('pointerleave', () => {
       handlers.onPointer(null)
@@ -148,7 +155,7 @@ export class MapStage {
   // --- patches ----------------------------------------------------------------------------
 
   private stateOf(feature: FeatureLike): StateKey {
-    return this.liveStates.get(String(feature.get('id') ?? feature.getId())) ?? (feature.get('state') as StateKey)
+    return this.liveStates.get(idOf(feature)) ?? (feature.get('state') as StateKey)
   }
 
   private isShown(feature: FeatureLike): boolean {
@@ -166,12 +173,6 @@ export class MapStage {
     })
   }
 
-  private hoverStyle(feature: FeatureLike): Style | undefined {
-    const id = String(feature.get('id') ?? feature.getId())
-    if (id !== this.hoveredId || !this.isShown(feature)) return undefined
-    return new Style({ stroke: new Stroke({ color: '#FFFFFF', width: 3 }), fill: new Fill({ color: 'rgba(255,255,255,0.28)' }) })
-  }
-
   setPatchFilter(states: readonly StateKey[], severityMin: number): void {
     this.visibleStates = new Set(states)
     this.severityMin = severityMin
@@ -186,7 +187,11 @@ export class MapStage {
   setHover(patchId: string | null): void {
     if (patchId === this.hoveredId) return
     this.hoveredId = patchId
-    this.hover.changed()
+    this.hover.clear()
+    if (patchId === null || !this.patches.getVisible()) return
+    const shown = this.patches.getFeaturesInExtent(this.view.calculateExtent(this.map.getSize() ?? [1, 1]))
+    const pieces = shown.filter((each) => idOf(each) === patchId && this.isShown(each))
+    this.hover.addFeatures(pieces.map((each) => new Feature(toGeometry(each))))
   }
 
   /** Draws the chosen patch from its own outline, above the tiles. */
@@ -250,7 +255,7 @@ export class MapStage {
 
   setPatchLayer(isOn: boolean, opacity: number): void {
     this.patches.setVisible(isOn)
-    this.hover.setVisible(isOn)
+    if (!isOn) this.hover.clear()
     this.patches.setOpacity(opacity)
   }
 
@@ -332,7 +337,7 @@ export class MapStage {
   openSide(target: HTMLElement): void {
     this.closeSide()
     const patches = new VectorTileLayer({
-      source: this.patchSource, renderMode: 'hybrid', style: (feature, resolution) => this.patchStyle(feature, resolution),
+      source: patchSource(), renderMode: 'hybrid', style: (feature, resolution) => this.patchStyle(feature, resolution),
     })
     this.side = new OlMap({
       target, view: this.view, controls: [], layers: [this.sideAfter, patches, new VectorLayer({ source: this.overlay })],
@@ -359,7 +364,7 @@ export class MapStage {
   }
 
   goHome(extent: Bbox): void {
-    this.view.fit(extentToMap(extent), { padding: [24, 24, 24, 24], duration: 300 })
+    this.view.fit(extentToMap(extent), { padding: FIT_PADDING, duration: 300 })
   }
 
   goTo(lonlat: Lonlat, zoom: number): void {
