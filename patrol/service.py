@@ -7,6 +7,7 @@ from patrol.cases.escalation import ClockReport, run_clocks
 from patrol.cases.reasons import Reason, all_reasons
 from patrol.cases.service import VerdictBody, move_case, open_case, open_cases_for, record_verdict, undo
 from patrol.lists.service import (
+    assignments_of,
     case_detail,
     counts_by_state,
     division_name,
@@ -14,6 +15,7 @@ from patrol.lists.service import (
     legal_actions,
     list_assignments,
     list_patches,
+    patch_id_of,
     patch_row,
 )
 from patrol.lists.views import (
@@ -31,21 +33,48 @@ from patrol.lists.views import (
     VisitView,
 )
 from patrol.net.service import PostImport, get_post, import_grid, import_posts, posts_over
+from patrol.reports.indicators import DEFINITIONS, Definition, Indicator
+from patrol.reports.rankings import RankingRow
+from patrol.reports.service import (
+    BulletinFile,
+    BulletinView,
+    RankingView,
+    bulletin_file,
+    draft_bulletin,
+    get_bulletin,
+    indicators,
+    issue_bulletin,
+    list_bulletins,
+    rankings,
+)
+from patrol.rounds.patrols import PatrolBody
+from patrol.rounds.service import PatrolRecorded, record_patrol
+from patrol.rounds.tracks import Fix
 from patrol.visits.evidence import EvidenceClaim
 from patrol.visits.service import Recorded, record_evidence, record_visit
 from patrol.visits.visits import VisitBody
 
 __all__ = [
+    "DEFINITIONS",
     "AssignmentView",
+    "BulletinFile",
+    "BulletinView",
     "CaseDetail",
     "ClockReport",
+    "Definition",
     "EvidenceClaim",
     "EvidenceView",
+    "Fix",
+    "Indicator",
     "LegalAction",
     "Page",
     "PatchFilter",
     "PatchListRow",
+    "PatrolBody",
+    "PatrolRecorded",
     "PostImport",
+    "RankingRow",
+    "RankingView",
     "Reason",
     "Recorded",
     "Target",
@@ -56,25 +85,35 @@ __all__ = [
     "VisitBody",
     "VisitView",
     "all_reasons",
+    "assignments_of",
+    "bulletin_file",
     "case_detail",
     "counts_by_state",
     "default_chain",
     "dispatch",
     "division_name",
+    "draft_bulletin",
     "forward",
+    "get_bulletin",
     "get_evidence",
     "get_post",
     "import_grid",
     "import_posts",
+    "indicators",
+    "issue_bulletin",
     "legal_actions",
     "list_assignments",
+    "list_bulletins",
     "list_patches",
     "move_case",
     "open_case",
     "open_cases_for",
+    "patch_id_of",
     "patch_row",
     "posts_over",
+    "rankings",
     "record_evidence",
+    "record_patrol",
     "record_verdict",
     "record_visit",
     "return_",

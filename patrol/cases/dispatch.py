@@ -94,7 +94,10 @@ def dispatch(
 
 
 def sign(session: Session, actor: Actor, assignment_id: UUID, *, now: datetime) -> CaseRow:
-    """Take an assignment on; signing again changes nothing. The verifier's signature starts the visit.
+    """Take an assignment on; signing again changes nothing.
+
+    A tier that signs passes the patch on to the next pair of hands of its chain; where nobody waits below it
+    keeps the patch until it forwards it. The verifier's signature starts the visit.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def sign(session: Session, actor: Actor, assignment_id: UUID, *, now: datetime) 
         ``patrol.assignment.not_open``.
     """
     case, row = _locked(session, actor, assignment_id)
-    if row.status == "signed":
+    if row.status == "signed" or (row.status == "forwarded" and row.signed_at is not None):
         return case
     require_status(row.status, ("sent",))
     log = AssignmentLog(session)
@@ -122,11 +125,7 @@ def sign(session: Session, actor: Actor, assignment_id: UUID, *, now: datetime) 
             details=Details(due_at=row.due_at, owner_post_id=row.post_id, log=log),
         )
     elif row.kind == "hand_down" and case.state == "dispatched":
-        move = allowed_move(session, actor, case, "sign")
-        log.change(row, status="signed", signed_at=now)
-        write_move(
-            session, actor, case, move, now=now, details=Details(facts={"post_id": str(row.post_id)}, log=log)
-        )
+        _sign_and_pass_on(session, actor, case, row, log, now)
     else:
         row.status, row.signed_at = "signed", now
         audit.record(
@@ -301,6 +300,26 @@ def _lay_out(
     if first is None:
         raise InvalidInput("patrol.assignment.no_target")
     return first
+
+
+def _sign_and_pass_on(
+    session: Session, actor: Actor, case: CaseRow, row: AssignmentRow, log: AssignmentLog, now: datetime
+) -> None:
+    move = allowed_move(session, actor, case, "sign")
+    facts = {"post_id": str(row.post_id)}
+    if any(other.status == "waiting" for other in store.assignments_of(session, case.patch_id)):
+        log.change(row, status="forwarded", signed_at=now, done_at=now)
+        following = _send_next(session, case, log, now)
+        details = Details(
+            facts={**facts, "to_post_id": str(following.post_id)},
+            due_at=_sign_by(following, now),
+            owner_post_id=following.post_id,
+            log=log,
+        )
+    else:
+        log.change(row, status="signed", signed_at=now)
+        details = Details(facts=facts, log=log)
+    write_move(session, actor, case, move, now=now, details=details)
 
 
 def _send_next(session: Session, case: CaseRow, log: AssignmentLog, now: datetime) -> AssignmentRow:

@@ -116,6 +116,20 @@ def patch_row(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) 
     return _patch_row(row, now)
 
 
+def patch_id_of(session: Session, number: str) -> UUID:
+    """Id of a patch by its number.
+
+    Raises
+    ------
+    NotFound
+        ``patrol.case.not_found``.
+    """
+    patch_id = list_store.patch_id_by_number(session, number)
+    if patch_id is None:
+        raise NotFound("patrol.case.not_found", number=number)
+    return patch_id
+
+
 def case_detail(
     session: Session,
     actor: Actor,
@@ -222,6 +236,14 @@ def list_assignments(
     if len(rows) > limit:
         following = list_store.encode_cursor(shown[-1]["due_at"].isoformat(), str(shown[-1]["assignment_id"]))
     return Page(tuple(_assignment(row, now) for row in shown), following, total)
+
+
+def assignments_of(
+    session: Session, actor: Actor, patch_id: UUID, *, now: datetime
+) -> tuple[AssignmentView, ...]:
+    """All assignments of one patch, oldest first."""
+    require(actor, "patch.view")
+    return tuple(_assignment(entry, now) for entry in list_store.assignments_of_patch(session, patch_id))
 
 
 def get_evidence(session: Session, actor: Actor, evidence_id: UUID) -> EvidenceRow:

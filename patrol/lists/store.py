@@ -91,6 +91,12 @@ def one_patch(session: Session, patch_id: UUID) -> RowMapping | None:
     return session.execute(statement, {"patch_id": patch_id}).mappings().one_or_none()
 
 
+def patch_id_by_number(session: Session, number: str) -> UUID | None:
+    """Id of a patch by its number."""
+    statement = text("SELECT patch_id FROM patch WHERE number = :number")
+    return session.execute(statement, {"number": number}).scalar()
+
+
 def counts_by_state(
     session: Session, filters: PatchFilter, *, account_id: UUID, post_ids: Sequence[UUID]
 ) -> dict[str, int]:

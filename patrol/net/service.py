@@ -40,6 +40,7 @@ def import_posts(
     now: datetime,
     password: str | None = None,
     is_demo: bool = False,
+    known_accounts: Mapping[str, UUID] | None = None,
 ) -> PostImport:
     """Bring in a list of posts; lines that cannot be read are named and left out.
 
@@ -50,6 +51,9 @@ def import_posts(
     password : str, optional
         Open an account with it for every login of the list that has none yet.
 
+    known_accounts : mapping of login -> account id, optional
+        Accounts that were made before.
+
     Raises
     ------
     InvalidInput
@@ -57,7 +61,8 @@ def import_posts(
     """
     require(actor, "post.manage")
     lines, bad = read_posts(data)
-    people = _accounts(session, actor, lines, now=now, password=password, is_demo=is_demo)
+    people = dict(_accounts(session, actor, lines, now=now, password=password, is_demo=is_demo))
+    people |= {login: account for login, account in (known_accounts or {}).items() if login in people}
     by_name = {line.holder: people.get(line.login) for line in lines if line.holder}
     store.upsert_posts(
         session,
@@ -83,10 +88,16 @@ def import_posts(
     return PostImport(len(lines), sum(value is not None for value in people.values()), tuple(bad))
 
 
-def import_grid(session: Session, actor: Actor, *, now: datetime) -> int:
-    """Copy the cells of the newest grid layer into the supervision grid; returns how many."""
+def import_grid(session: Session, actor: Actor, *, now: datetime, county_code: str | None = None) -> int:
+    """Copy the cells of the newest grid layers into the supervision grid; returns how many.
+
+    Parameters
+    ----------
+    county_code : str, optional
+        Six digits; all counties when left out.
+    """
     require(actor, "post.manage")
-    count = store.copy_grid_cells(session)
+    count = store.copy_grid_cells(session, county_code)
     audit.record(
         session, actor, "patrol.grid.imported", subject=("grid", "cells"), at=now, facts={"cells": count}
     )

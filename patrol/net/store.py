@@ -24,6 +24,7 @@ COPY_CELLS = text(
            f.geometry, v.valid_from
     FROM layer_feature f JOIN layer_version v USING (version_id)
     WHERE v.layer_kind = 'grid_cell' AND v.valid_to IS NULL
+      AND v.county_code = coalesce(CAST(:county AS text), v.county_code)
       AND (f.division_code IS NOT NULL OR EXISTS (SELECT FROM division d WHERE d.level = 5
            AND ST_Contains(d.outline, ST_PointOnSurface(f.geometry))))
     ORDER BY f.feature_no, v.imported_at DESC
@@ -98,9 +99,9 @@ def account_by_login(session: Session, login: str) -> UUID | None:
     ).scalar()
 
 
-def copy_grid_cells(session: Session) -> int:
-    """Copy the cells of the newest grid layer; returns how many."""
-    return int(session.execute(COPY_CELLS).rowcount)  # type: ignore[attr-defined]
+def copy_grid_cells(session: Session, county_code: str | None) -> int:
+    """Copy the cells of the newest grid layers, of one county or all; returns how many."""
+    return int(session.execute(COPY_CELLS, {"county": county_code}).rowcount)  # type: ignore[attr-defined]
 
 
 def cells_under_patch(session: Session, patch_id: UUID) -> list[CellShare]:

@@ -55,7 +55,7 @@ class Reason(NamedTuple):
 
     code: str
     text: str
-    count: int | None
+    fix_count: int | None
     decides: bool
     """Whether the outing fails for it; others are only shown."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -158,7 +159,7 @@ def _refusal(
 
 
 def _pairs(fixes: Sequence[Fix]) -> Iterator[tuple[Fix, Fix]]:
-    return zip(fixes, fixes[1:], strict=False)
+    return itertools.pairwise(fixes)
 
 
 def _varint(number: int) -> bytes:

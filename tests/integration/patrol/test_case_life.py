@@ -39,7 +39,6 @@ def walk_to_judge(net, patch_id: UUID) -> None:  # type: ignore[no-untyped-def]
     net.do("county", service.dispatch, patch_id)
     for login in ("station", "chief"):
         net.do(login, service.sign, net.open_assignment(patch_id))
-        net.do(login, service.forward, net.open_assignment(patch_id))
     net.do("grid-1", service.sign, net.open_assignment(patch_id))
     net.do("grid-1", service.record_visit, visit_body(net, net.open_assignment(patch_id)))
 
@@ -225,7 +224,8 @@ def test_opening_twice_changes_nothing_and_newer_suggestions_are_noted(net) -> N
             text(
                 "INSERT INTO judgement (judgement_id, patch_id, division_code, revision, suggestion,"
                 " severity, is_borderline, law_date, inputs, result, result_sha256, basic_farmland_m2,"
-                " cropland_m2, made_at) VALUES (gen_random_uuid(), :id, '410883105201', 1, 'borderline', 2, true,"
+                " cropland_m2, made_at)"
+                " VALUES (gen_random_uuid(), :id, '410883105201', 1, 'borderline', 2, true,"
                 " '2026-09-08', '{}', '{}', '', 0, 0, :at)"
             ),
             {"id": first, "at": net.clock()},

@@ -1,0 +1,363 @@
+"""Gathering the facts of a bulletin from the ledger: every number with the items behind it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.orm import Session
+
+from detection import service as detection
+from foundation.calendar import Period, previous_period, working_days_between
+from foundation.divisions import Division, divisions
+from patrol.cases.cases import transitions
+from patrol.lists.service import division_name, spoken_name
+from patrol.reports import store
+from patrol.reports.bulletins import (
+    COUNTS,
+    SOURCES,
+    Facts,
+    Kpi,
+    count_kpis,
+    group_fact,
+    indicator_fact,
+    iso,
+    kpi_fact,
+    mu,
+    period_words,
+    requirements,
+    row_fact,
+    summary,
+    title_of,
+)
+from patrol.reports.indicators import DEFINITIONS, Ledger, Person, Step, compute
+from patrol.reports.rankings import (
+    PersonGroup,
+    RankingRow,
+    Unit,
+    rank_persons,
+    rank_units,
+    ranking_policy,
+    with_changes,
+)
+from patrol.rounds.patrols import patrol_policy
+
+CLASSES_FILE = Path(__file__).resolve().parents[2] / "data" / "reference" / "change_classes.toml"
+AREA_LEVELS = {2: "市", 3: "县（市、区）", 4: "乡镇", 5: "村"}
+TYPICAL_MAX = 3
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a report speaks of: an area, a period, and the moment up to which it speaks."""
+
+    division: Division
+    period: Period
+    as_of: datetime
+    profile: str
+
+    @property
+    def end(self) -> datetime:
+        """The period's end, or now within a running one."""
+        return min(self.as_of, self.period.ends_at)
+
+
+def load_ledger(session: Session, scope: Scope, period: Period) -> Ledger:
+    """All facts of an area that the indicators of a period need."""
+    prefix = scope.division.prefix
+    people = store.people(session, prefix, period.first, period.last)
+    return Ledger(
+        persons=[person for row in people if (person := _person(row, period)) is not None],
+        outings=store.outings(session, prefix, period.starts_at, period.ends_at),
+        verifications=store.verifications(session, prefix),
+        steps=store.steps(session, prefix),
+        decisions=store.decisions(session, prefix),
+        rectifications=store.rectifications(session, prefix),
+    )
+
+
+def person_rankings(session: Session, scope: Scope) -> list[tuple[PersonGroup, list[RankingRow]]]:
+    """Rankings of persons with the change since the period before; none where only units are ranked."""
+    policy = ranking_policy()
+    if not policy.ranks_persons[scope.profile]:
+        return []
+    now_rows = _persons(load_ledger(session, scope, scope.period), scope, scope.period)
+    former = previous_period(scope.period)
+    before = _persons(load_ledger(session, scope, former), scope, former)
+    ranks_before = {group.key: rows for group, rows in before}
+    return [(group, with_changes(rows, ranks_before[group.key])) for group, rows in now_rows]
+
+
+def unit_ranking(session: Session, scope: Scope, level: int) -> list[RankingRow]:
+    """Ranking of the townships (level 4) or counties (level 3) of the area."""
+    units = [
+        Unit(row["code"], row["prefix"], spoken_name(row["name"]))
+        for row in store.units_below(session, scope.division.prefix, level)
+    ]
+
+    def ranked(period: Period) -> list[RankingRow]:
+        ledger = load_ledger(session, scope, period)
+        return rank_units(ledger, period, as_of=scope.as_of, units=units, policy=ranking_policy())
+
+    return with_changes(ranked(scope.period), ranked(previous_period(scope.period)))
+
+
+def gather(session: Session, scope: Scope, *, kind: str, number: str, dated: date) -> Facts:
+    """All facts of a bulletin. What is not in them is in no document."""
+    prefix, period = scope.division.prefix, scope.period
+    ledger = load_ledger(session, scope, period)
+    moves = store.moves(session, prefix, period.starts_at, scope.end)
+    leads = store.leads_by_source(session, prefix, period.starts_at, scope.end)
+    unlawful = _numbers(moves, "confirm_unlawful")
+    by_id = store.patches_by_ids(session, sorted({str(row["patch_id"]) for row in moves}))
+    taken = [row for row in by_id.values() if row["number"] in unlawful]
+    overdue = _overdue(session, ledger, scope)
+    stopped = store.stopped_visits(session, prefix, period.starts_at, scope.end)
+    kpis = count_kpis([dict(row) for row in moves])
+    kpis += [
+        kpi_fact(Kpi("stopped", "现场制止", "宗"), sorted({str(row["patch_id"]) for row in stopped})),
+        kpi_fact(Kpi("dismissed", "合法或排除", "个"), _entered(moves, "dismissed")),
+        kpi_fact(Kpi("overdue", "超期未办", "件"), [row["number"] for row in overdue]),
+    ]
+    townships = unit_ranking(session, scope, 4)
+    facts: Facts = {
+        "kind": kind,
+        "number": number,
+        "period": period.label,
+        "first": period.first.isoformat(),
+        "last": period.last.isoformat(),
+        "as_of": iso(scope.end),
+        "dated": dated.isoformat(),
+        "title": title_of(kind, period, scope.division.name),
+        "title_period": period_words(period),
+        "masthead": f"{scope.division.name}自然资源监测通报",
+        "issuer": f"{scope.division.name}自然资源和规划局",
+        "area_level": AREA_LEVELS[scope.division.level],
+        "division_code": scope.division.code,
+        "profile": scope.profile,
+        "leads": _lead_facts(leads),
+        "lead_total": len(leads),
+        "kpis": kpis,
+        "unlawful_cropland_m2": round(sum(row["cropland_m2"] for row in taken), 2),
+        "unlawful_basic_farmland_m2": round(sum(row["basic_farmland_m2"] for row in taken), 2),
+        "indicators": [indicator_fact(value) for value in compute(ledger, period, scope.as_of).values()],
+        "townships": _townships(townships, moves, overdue),
+        "units": _units(session, scope, townships),
+        "persons": [group_fact(group, rows) for group, rows in person_rankings(session, scope)],
+        "overdue": overdue,
+        "due_next": _due_next(ledger, scope),
+        "typical": _typical(taken, scope),
+        "definitions": [definition._asdict() for definition in DEFINITIONS],
+        "audit_head": _audit_head(session),
+    }
+    facts["best_and_worst"] = _best_and_worst(townships)
+    facts["unreported"], facts["unobserved"] = _unobserved(session, scope)
+    facts["summary"] = summary(facts)
+    facts["requirements"] = requirements(facts)
+    return facts
+
+
+def _person(row: RowMapping, period: Period) -> Person | None:
+    required = patrol_policy().required(
+        tier=row["tier"], kind=row["kind"], period=period, since=row["valid_from"], until=row["valid_to"]
+    )
+    if required <= 0 or not row["holder_name"]:
+        return None
+    return Person(
+        row["post_id"],
+        row["holder_name"],
+        row["title"],
+        row["tier"],
+        row["kind"],
+        row["division_code"],
+        required,
+    )
+
+
+def _persons(ledger: Ledger, scope: Scope, period: Period) -> list[tuple[PersonGroup, list[RankingRow]]]:
+    names = {person.division_code: division_name(person.division_code) for person in ledger.persons}
+    return [
+        (group, rank_persons(ledger, period, as_of=scope.as_of, group=group, unit_names=names))
+        for group in ranking_policy().groups
+    ]
+
+
+def _lead_facts(leads: Sequence[RowMapping]) -> list[Facts]:
+    found: dict[str, list[str]] = {}
+    for row in leads:
+        found.setdefault(row["source"], []).append(str(row["lead_id"]))
+    return [
+        kpi_fact(Kpi(source, SOURCES.get(source, source), "条"), items)
+        for source, items in sorted(found.items())
+    ]
+
+
+def _numbers(moves: Sequence[RowMapping], action: str) -> set[str]:
+    return {row["number"] for row in moves if row["action"] == action}
+
+
+def _entered(moves: Sequence[RowMapping], state: str) -> list[str]:
+    return sorted({row["number"] for row in moves if row["to_state"] == state})
+
+
+def _overdue(session: Session, ledger: Ledger, scope: Scope) -> list[Facts]:
+    """Steps open and overdue at the end of the period, longest overdue first."""
+    late = [step for step in ledger.steps if _is_open(step, scope.end) and step.due_at < scope.end]
+    patches = store.patches_by_ids(session, [str(step.patch_id) for step in late])
+    states = transitions().states
+    rows = []
+    for step in sorted(late, key=lambda item: (item.due_at, item.key)):
+        patch = patches.get(str(step.patch_id))
+        if patch is None:
+            continue
+        rows.append(
+            {
+                "key": step.key,
+                "number": patch["number"],
+                "place": division_name(patch["division_code"]),
+                "township": _township(patch["division_code"]),
+                "state_name": states[patch["state"]].zh if step.left_at is None else "已办结（超期）",
+                "owner": patch["owner_name"] or "",
+                "due_at": iso(step.due_at),
+                "overdue_wd": max(1, working_days_between(step.due_at, scope.end)),
+            }
+        )
+    return rows
+
+
+def _is_open(step: Step, at: datetime) -> bool:
+    return step.left_at is None or step.left_at >= at
+
+
+def _due_next(ledger: Ledger, scope: Scope) -> list[str]:
+    length = scope.period.ends_at - scope.period.starts_at
+    return [
+        step.key
+        for step in ledger.steps
+        if _is_open(step, scope.end) and scope.end <= step.due_at < scope.end + length
+    ]
+
+
+def _townships(
+    ranking: Sequence[RankingRow], moves: Sequence[RowMapping], overdue: Sequence[Facts]
+) -> list[Facts]:
+    rows = []
+    for row in ranking:
+        prefix = row.key[:9]
+        own = [move for move in moves if move["division_code"].startswith(prefix)]
+        counts = {
+            kpi.key: len({move["number"] for move in own if move["action"] in actions})
+            for kpi, actions in COUNTS
+        }
+        late = [item for item in overdue if item["township"] == row.name]
+        rows.append(
+            {
+                "code": row.key,
+                "name": row.name,
+                **counts,
+                "overdue": len(late),
+                "score": None if row.score is None else round(row.score, 6),
+                "is_small": row.small_sample,
+                "rank": row.rank,
+            }
+        )
+    return rows
+
+
+def _units(session: Session, scope: Scope, townships: Sequence[RankingRow]) -> list[Facts]:
+    blocks = []
+    if scope.division.level < 3:
+        counties = unit_ranking(session, scope, 3)
+        blocks.append(
+            {"key": "counties", "zh": "县（市、区）排名", "rows": [row_fact(row) for row in counties]}
+        )
+    blocks.append(
+        {"key": "townships", "zh": "乡镇（街道）排名", "rows": [row_fact(row) for row in townships]}
+    )
+    return blocks
+
+
+def _best_and_worst(townships: Sequence[RankingRow]) -> list[str]:
+    ranked = [row for row in townships if row.score is not None]
+    if len(ranked) < 2 or ranked[0].rank == ranked[-1].rank:
+        return []
+    best = "、".join(row.name for row in ranked if row.rank == 1)
+    worst = "、".join(row.name for row in ranked if row.rank == ranked[-1].rank)
+    return [f"综合得分排名靠前的是{best}，靠后的是{worst}。"]
+
+
+def _typical(taken: Sequence[RowMapping], scope: Scope) -> list[Facts]:
+    """The gravest patches judged unlawful in the period."""
+    names = {violation.code: violation.name_zh for violation in detection.violations(scope.end)}
+    gravest = sorted(taken, key=lambda row: (-row["severity"], -row["basic_farmland_m2"], row["number"]))
+    return [_typical_fact(row, names) for row in gravest[:TYPICAL_MAX]]
+
+
+def _typical_fact(row: RowMapping, names: Mapping[str, str]) -> Facts:
+    place = division_name(row["division_code"])
+    what = change_classes().get(row["change_class"], row["change_class"])
+    code = row["violation_code"]
+    text = (
+        f"该图斑位于{place}，变化类型为{what}，面积{mu(row['area_m2'])}亩，占用耕地{mu(row['cropland_m2'])}亩，"
+        f"其中永久基本农田{mu(row['basic_farmland_m2'])}亩。"
+    )
+    if code:
+        text += f"涉嫌{names.get(code, code)}（{code}）。"
+    text += f"目前处于“{transitions().states[row['state']].zh}”。"
+    return {
+        "number": row["number"],
+        "place": place,
+        "text": text,
+        "area_m2": round(row["area_m2"], 2),
+        "before_chip": row["before_chip"],
+        "after_chip": row["after_chip"],
+        "before_at": iso(row["before_at"]),
+        "after_at": iso(row["after_at"]),
+    }
+
+
+def _unobserved(session: Session, scope: Scope) -> tuple[list[Facts], list[str]]:
+    """Areas and sources of which nothing is known: never told as "no change"."""
+    scenes = store.scenes_between(session, scope.division.prefix, scope.period.starts_at, scope.end)
+    hidden: list[Facts] = []
+    sentences = []
+    for row in scenes:
+        moment = iso(row["acquired_at"]) or ""
+        cloud = row["cloud_pct"]
+        if cloud is None:
+            words = "，云量未载明"
+        elif cloud > 0:
+            words = f"，云及云影遮挡约{cloud:.1f}%，遮挡范围内未观测"
+            hidden.append({"scene_id": str(row["scene_id"]), "cloud_pct": round(cloud, 2)})
+        else:
+            words = "，无云"
+        sentences.append(f"{moment[:16].replace('T', ' ')} {row['sensor']} 影像{words}。")
+    if not scenes:
+        hidden.append({"scene_id": None, "cloud_pct": None})
+        sentences.append("本期没有获取新的卫星影像，全域遥感未观测；未发现新图斑不等于没有变化。")
+    sentences.append("视频监控未接入，本期无视频观测。")
+    return hidden, sentences
+
+
+def _audit_head(session: Session) -> Facts:
+    row = session.execute(text("SELECT seq, hash FROM audit_head")).one()
+    return {"seq": row.seq, "hash": row.hash}
+
+
+def _township(code: str) -> str:
+    tree = divisions()
+    return spoken_name(tree.at_level(code, 4).name) if tree.get(code).level >= 4 else ""
+
+
+@lru_cache(maxsize=1)
+def change_classes() -> Mapping[str, str]:
+    """What people call a class of change."""
+    table: dict[str, Any] = tomllib.loads(CLASSES_FILE.read_text("utf-8"))
+    return {key: str(value) for key, value in table.items()}

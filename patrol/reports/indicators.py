@@ -1,0 +1,321 @@
+"""Every indicator, defined once, over one ledger of facts. Each value opens to its items.
+
+Periods are half-open moments in Asia/Shanghai. ``as_of`` is the moment up to which the ledger speaks: the end
+of the period, or now within a running one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from foundation.calendar import Period
+
+SELF_FOUND_SOURCES = frozenset({"patrol", "camera", "public"})
+SMALL_BELOW = 5
+
+
+class Person(NamedTuple):
+    """A post-holder of whom patrols are asked; ``required`` for the period in question."""
+
+    post_id: UUID
+    name: str
+    title: str
+    tier: int
+    kind: str
+    division_code: str
+    required: float
+
+
+class Outing(NamedTuple):
+    """One patrol of a person."""
+
+    patrol_id: UUID
+    post_id: UUID
+    started_at: datetime
+    is_valid: bool
+
+
+class Verification(NamedTuple):
+    """One visit that was asked for; ``done_at`` None while nobody went or when it was taken away overdue."""
+
+    assignment_id: UUID
+    patch_id: UUID
+    division_code: str
+    due_at: datetime
+    done_at: datetime | None
+
+
+class Step(NamedTuple):
+    """One step of a case with a deadline; ``left_at`` None while it is still in it."""
+
+    key: str
+    patch_id: UUID
+    division_code: str
+    due_at: datetime
+    left_at: datetime | None
+
+
+class Decision(NamedTuple):
+    """One verdict in force, and the source that found the patch first."""
+
+    patch_id: UUID
+    division_code: str
+    source: str
+    kind: str
+    reason_code: str | None
+    decided_at: datetime
+
+
+class Rectification(NamedTuple):
+    """One ordered rectification; ``accepted_at`` when another person's re-check accepted it."""
+
+    patch_id: UUID
+    division_code: str
+    area_m2: float
+    ordered_at: datetime
+    due_at: datetime
+    accepted_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All facts that indicators are counted from."""
+
+    persons: Sequence[Person] = ()
+    outings: Sequence[Outing] = ()
+    verifications: Sequence[Verification] = ()
+    steps: Sequence[Step] = ()
+    decisions: Sequence[Decision] = ()
+    rectifications: Sequence[Rectification] = ()
+
+    def within(self, prefix: str) -> Ledger:
+        """The facts of one unit: the division and all below it."""
+        posts = {person.post_id for person in self.persons if person.division_code.startswith(prefix)}
+        return Ledger(
+            [person for person in self.persons if person.post_id in posts],
+            [outing for outing in self.outings if outing.post_id in posts],
+            [item for item in self.verifications if item.division_code.startswith(prefix)],
+            [item for item in self.steps if item.division_code.startswith(prefix)],
+            [item for item in self.decisions if item.division_code.startswith(prefix)],
+            [item for item in self.rectifications if item.division_code.startswith(prefix)],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """One number with what it is made of.
+
+    Attributes
+    ----------
+    value : float or None
+        None where nothing was asked (the denominator is 0): neither good nor bad.
+    items, counted : tuple of str
+        Ids behind the denominator, and those of them that count in the numerator.
+    """
+
+    key: str
+    value: float | None
+    numerator: float
+    denominator: float
+    items: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
+
+    @property
+    def is_small(self) -> bool:
+        """Fewer than five items stand behind it: marked, not hidden."""
+        return len(self.items) < SMALL_BELOW
+
+
+class Definition(NamedTuple):
+    """Name and formula, printed beside the numbers."""
+
+    key: str
+    zh: str
+    formula: str
+
+
+DEFINITIONS: tuple[Definition, ...] = (
+    Definition("required", "应巡次数", "本期每人定额之和，按在岗天数折算"),
+    Definition("valid", "有效巡查次数", "本期内符合有效巡查条件的次数（每人封顶前为实际次数）"),
+    Definition("completion_rate", "巡查完成率", "Σ min(有效次数, 定额) ÷ Σ 定额，每人封顶"),
+    Definition("attainment_rate", "达标率", "完成定额的人数 ÷ 有定额的人数"),
+    Definition("self_found_rate", "自主发现率", "由巡查、视频或群众首先发现的确认违法 ÷ 本期全部确认违法"),
+    Definition(
+        "on_time_verification_rate", "核实及时率", "按期完成的现场核查 ÷ 到期的现场核查（含超期未办）"
+    ),
+    Definition(
+        "on_time_closure_rate",
+        "按期办结率",
+        "按期办结的环节 ÷ 本期到期和期末仍超期未办的环节",
+    ),
+    Definition("rectified_rate", "整改到位率", "经他人复核通过的整改面积 ÷ 应整改到位的面积"),
+    Definition("rectified_count_rate", "整改到位率（按宗数）", "经他人复核通过的宗数 ÷ 应整改到位的宗数"),
+    Definition("false_alarm_rate", "误报率", "判定为非新增的图斑 ÷ 本期全部判定（重复并入的除外）"),
+    Definition("duplicate_rate", "重复率", "判定为重复并入的图斑 ÷ 本期全部判定"),
+    Definition("score", "综合得分", "按期办结率×0.40＋自主发现率×0.30＋整改到位率×0.30，无应办事项的不计权"),
+)
+
+
+def ratio(key: str, items: Iterable[str], counted: Iterable[str]) -> Indicator:
+    """An indicator that counts items."""
+    every, good = tuple(sorted(items)), tuple(sorted(counted))
+    value = len(good) / len(every) if every else None
+    return Indicator(key, value, float(len(good)), float(len(every)), every, good)
+
+
+def required(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
+    """应巡次数: quotas of all persons."""
+    total = sum(person.required for person in ledger.persons)
+    items = tuple(sorted(str(person.post_id) for person in ledger.persons if person.required > 0))
+    return Indicator("required", total, total, float(len(items)), items, items)
+
+
+def valid(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
+    """有效巡查次数: outings that count, not capped."""
+    outings = [outing for outing in ledger.outings if _begins_in(outing, period, as_of)]
+    good = [str(outing.patrol_id) for outing in outings if outing.is_valid]
+    every = tuple(sorted(str(outing.patrol_id) for outing in outings))
+    return Indicator(
+        "valid", float(len(good)), float(len(good)), float(len(every)), every, tuple(sorted(good))
+    )
+
+
+def completion_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
+    """巡查完成率, capped per person: one walker cannot hide an absentee."""
+    done = valid_by_post(ledger, period, as_of)
+    people = [person for person in ledger.persons if person.required > 0]
+    asked = sum(person.required for person in people)
+    walked = sum(min(done.get(person.post_id, 0), person.required) for person in people)
+    items = tuple(sorted(str(person.post_id) for person in people))
+    counted = tuple(sorted(str(person.post_id) for person in people if done.get(person.post_id, 0) > 0))
+    return Indicator("completion_rate", walked / asked if asked else None, walked, asked, items, counted)
+
+
+def attainment_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
+    """达标率: people who met their quota."""
+    done = valid_by_post(ledger, period, as_of)
+    people = [person for person in ledger.persons if person.required > 0]
+    met = [str(person.post_id) for person in people if done.get(person.post_id, 0) >= person.required - 1e-9]
+    return ratio("attainment_rate", (str(person.post_id) for person in people), met)
+
+
+def self_found_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
+    """自主发现率 among violations confirmed in the period."""
+    confirmed = [item for item in _decided(ledger, period, as_of) if item.kind == "unlawful"]
+    own = [str(item.patch_id) for item in confirmed if item.source in SELF_FOUND_SOURCES]
+    return ratio("self_found_rate", (str(item.patch_id) for item in confirmed), own)
+
+
+def on_time_verification_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
+    """核实及时率 among visits due in the period."""
+    due = [item for item in ledger.verifications if _is_due(item.due_at, item.done_at, period, as_of)]
+    good = [str(item.assignment_id) for item in due if item.done_at and item.done_at <= item.due_at]
+    return ratio("on_time_verification_rate", (str(item.assignment_id) for item in due), good)
+
+
+def on_time_closure_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
+    """按期办结率: open overdue steps count against it, also those overdue since before the period."""
+    due = [item for item in ledger.steps if _is_due(item.due_at, item.left_at, period, as_of)]
+    good = [item.key for item in due if item.left_at and item.left_at <= item.due_at]
+    return ratio("on_time_closure_rate", (item.key for item in due), good)
+
+
+def rectified_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
+    """整改到位率 by area (m²)."""
+    due = _rectifications(ledger, period, as_of)
+    good = [item for item in due if item.accepted_at and item.accepted_at <= as_of]
+    asked, done = sum(item.area_m2 for item in due), sum(item.area_m2 for item in good)
+    return Indicator(
+        "rectified_rate",
+        done / asked if asked else None,
+        done,
+        asked,
+        tuple(sorted(str(item.patch_id) for item in due)),
+        tuple(sorted(str(item.patch_id) for item in good)),
+    )
+
+
+def rectified_count_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
+    """整改到位率 by count."""
+    due = _rectifications(ledger, period, as_of)
+    good = [str(item.patch_id) for item in due if item.accepted_at and item.accepted_at <= as_of]
+    return ratio("rectified_count_rate", (str(item.patch_id) for item in due), good)
+
+
+def false_alarm_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
+    """误报率 among all verdicts of the period but duplicates."""
+    decided = [item for item in _decided(ledger, period, as_of) if item.reason_code != "duplicate"]
+    false = [str(item.patch_id) for item in decided if item.kind == "not_new"]
+    return ratio("false_alarm_rate", (str(item.patch_id) for item in decided), false)
+
+
+def duplicate_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
+    """重复率 among all verdicts of the period."""
+    decided = _decided(ledger, period, as_of)
+    twice = [str(item.patch_id) for item in decided if item.reason_code == "duplicate"]
+    return ratio("duplicate_rate", (str(item.patch_id) for item in decided), twice)
+
+
+INDICATORS: Mapping[str, Callable[[Ledger, Period, datetime], Indicator]] = {
+    "required": required,
+    "valid": valid,
+    "completion_rate": completion_rate,
+    "attainment_rate": attainment_rate,
+    "self_found_rate": self_found_rate,
+    "on_time_verification_rate": on_time_verification_rate,
+    "on_time_closure_rate": on_time_closure_rate,
+    "rectified_rate": rectified_rate,
+    "rectified_count_rate": rectified_count_rate,
+    "false_alarm_rate": false_alarm_rate,
+    "duplicate_rate": duplicate_rate,
+}
+
+
+def compute(ledger: Ledger, period: Period, as_of: datetime) -> dict[str, Indicator]:
+    """All indicators of a ledger."""
+    return {key: rule(ledger, period, min(as_of, period.ends_at)) for key, rule in INDICATORS.items()}
+
+
+def valid_by_post(ledger: Ledger, period: Period, as_of: datetime) -> dict[UUID, int]:
+    """Valid outings of each post in the period, not capped."""
+    counts: dict[UUID, int] = {}
+    for outing in ledger.outings:
+        if outing.is_valid and _begins_in(outing, period, as_of):
+            counts[outing.post_id] = counts.get(outing.post_id, 0) + 1
+    return counts
+
+
+def _begins_in(outing: Outing, period: Period, as_of: datetime) -> bool:
+    return period.starts_at <= outing.started_at < min(period.ends_at, as_of)
+
+
+def _decided(ledger: Ledger, period: Period, as_of: datetime) -> list[Decision]:
+    return [
+        item
+        for item in ledger.decisions
+        if item.kind != "doubtful" and period.starts_at <= item.decided_at < min(period.ends_at, as_of)
+    ]
+
+
+def _is_due(due_at: datetime, ended_at: datetime | None, period: Period, as_of: datetime) -> bool:
+    """Due in the period, or open and overdue in it since before."""
+    if due_at >= as_of and (ended_at is None or ended_at >= as_of):
+        return False
+    if due_at >= period.ends_at:
+        return False
+    return due_at >= period.starts_at or ended_at is None or ended_at >= period.starts_at
+
+
+def _rectifications(ledger: Ledger, period: Period, as_of: datetime) -> list[Rectification]:
+    """Due by the end and not settled before the beginning, or accepted early within the period."""
+    return [
+        item
+        for item in ledger.rectifications
+        if item.ordered_at < as_of
+        and (item.accepted_at is None or item.accepted_at >= period.starts_at)
+        and (item.due_at < as_of or (item.accepted_at is not None and item.accepted_at < as_of))
+    ]

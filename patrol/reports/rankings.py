@@ -1,0 +1,189 @@
+"""Rankings of persons by patrol frequency and of units by score; ties share a rank."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from foundation.calendar import Period
+from patrol.reports.indicators import Ledger, compute, valid_by_post
+
+POLICY_FILE = Path(__file__).resolve().parents[2] / "data" / "policies" / "ranking.toml"
+
+
+class PersonGroup(NamedTuple):
+    """Persons who are ranked against each other."""
+
+    key: str
+    zh: str
+    tier: int
+    kinds: tuple[str, ...]
+
+
+class Unit(NamedTuple):
+    """A township or county that is ranked."""
+
+    division_code: str
+    prefix: str
+    name: str
+
+
+@dataclass(frozen=True)
+class RankingPolicy:
+    """Weights, groups and what each profile computes."""
+
+    weights: Mapping[str, float]
+    small_below: int
+    groups: tuple[PersonGroup, ...]
+    ranks_persons: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class RankingRow:
+    """One line of a ranking.
+
+    Attributes
+    ----------
+    rank : int or None
+        1 is best; ties share it and the next rank is left out; None where nothing was asked.
+    change : int or None
+        Places won (+) or lost (-) since the period before.
+    valid, raw : float
+        Valid patrols capped at the quota, and as they were.
+    """
+
+    key: str
+    rank: int | None
+    change: int | None
+    name: str
+    unit_name: str
+    post_title: str
+    required: float
+    valid: float
+    raw: float
+    completion_rate: float | None
+    attainment_rate: float | None
+    score: float | None
+    small_sample: bool
+    rates: Mapping[str, float | None]
+
+
+def rank_persons(
+    ledger: Ledger, period: Period, *, as_of: datetime, group: PersonGroup, unit_names: Mapping[str, str]
+) -> list[RankingRow]:
+    """Persons of a group by patrol frequency: share of the quota, capped, so that mileage wins nothing."""
+    done = valid_by_post(ledger, period, as_of)
+    rows = []
+    for person in ledger.persons:
+        if person.tier != group.tier or person.kind not in group.kinds:
+            continue
+        raw = float(done.get(person.post_id, 0))
+        capped = min(raw, person.required)
+        rate = capped / person.required if person.required else None
+        rows.append(
+            RankingRow(
+                key=str(person.post_id),
+                rank=None,
+                change=None,
+                name=person.name,
+                unit_name=unit_names.get(person.division_code, ""),
+                post_title=person.title,
+                required=round(person.required, 2),
+                valid=round(capped, 2),
+                raw=raw,
+                completion_rate=rate,
+                attainment_rate=None if rate is None else float(raw >= person.required - 1e-9),
+                score=rate,
+                # A person's quota of one or two is a person's quota; smallness speaks of samples.
+                small_sample=False,
+                rates={},
+            )
+        )
+    return with_ranks(rows)
+
+
+def rank_units(
+    ledger: Ledger, period: Period, *, as_of: datetime, units: Sequence[Unit], policy: RankingPolicy
+) -> list[RankingRow]:
+    """Units by weighted score; an indicator of which nothing was asked lends its weight to the others."""
+    rows = []
+    for unit in units:
+        own = ledger.within(unit.prefix)
+        found = compute(own, period, as_of)
+        rates = {key: found[key].value for key in found if key not in {"required", "valid"}}
+        behind = sum(len(found[key].items) for key in policy.weights)
+        rows.append(
+            RankingRow(
+                key=unit.division_code,
+                rank=None,
+                change=None,
+                name=unit.name,
+                unit_name=unit.name,
+                post_title="",
+                required=round(found["required"].numerator, 2),
+                valid=round(found["completion_rate"].numerator, 2),
+                raw=found["valid"].numerator,
+                completion_rate=rates["completion_rate"],
+                attainment_rate=rates["attainment_rate"],
+                score=score(rates, policy.weights),
+                small_sample=behind < policy.small_below,
+                rates=rates,
+            )
+        )
+    return with_ranks(rows)
+
+
+def score(rates: Mapping[str, float | None], weights: Mapping[str, float]) -> float | None:
+    """Weighted mean of the rates that exist; None where none does."""
+    known = {key: rate for key in weights if (rate := rates.get(key)) is not None}
+    total = sum(weights[key] for key in known)
+    return sum(weights[key] * rate for key, rate in known.items()) / total if total else None
+
+
+def with_ranks(rows: Sequence[RankingRow]) -> list[RankingRow]:
+    """Rows in order with ranks 1, 1, 3 …; rows without a score stand last, unranked."""
+    ordered = sorted(
+        rows,
+        key=lambda row: (row.score is None, -(row.score or 0.0), -row.raw, row.unit_name, row.name, row.key),
+    )
+    ranked: list[RankingRow] = []
+    for place, row in enumerate(ordered, start=1):
+        before = ranked[-1] if ranked else None
+        if row.score is None:
+            rank = None
+        elif before is not None and before.score is not None and abs(before.score - row.score) < 1e-9:
+            rank = before.rank
+        else:
+            rank = place
+        ranked.append(replace(row, rank=rank))
+    return ranked
+
+
+def with_changes(rows: Sequence[RankingRow], former: Sequence[RankingRow]) -> list[RankingRow]:
+    """Places won or lost since the former ranking."""
+    ranks = {row.key: row.rank for row in former}
+
+    def change(row: RankingRow) -> int | None:
+        before = ranks.get(row.key)
+        return before - row.rank if before is not None and row.rank is not None else None
+
+    return [replace(row, change=change(row)) for row in rows]
+
+
+@lru_cache(maxsize=1)
+def ranking_policy() -> RankingPolicy:
+    """The policy that ships with the product, read once."""
+    raw = tomllib.loads(POLICY_FILE.read_text("utf-8"))
+    return RankingPolicy(
+        weights=raw["score"],
+        small_below=raw["small_numbers"]["below"],
+        groups=tuple(
+            PersonGroup(row["key"], row["zh"], row["tier"], tuple(row["kinds"])) for row in raw["persons"]
+        ),
+        ranks_persons={key: row["ranks_persons"] for key, row in raw["profiles"].items()},
+    )

@@ -1,0 +1,309 @@
+"""Verbs of reporting: rankings as they stand, bulletins drafted, issued, and then never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from foundation import audit
+from foundation.access import SYSTEM_ACCOUNT_ID, Actor, require
+from foundation.blobs import BlobStore
+from foundation.calendar import SHANGHAI, parse_period
+from foundation.divisions import divisions
+from foundation.errors import Conflict, InvalidInput, NotFound
+from foundation.ids import derived_id
+from patrol.cases.store import lock_key
+from patrol.reports import excel, facts, store, word
+from patrol.reports.bulletins import KINDS, Facts, check_kind, number_of
+from patrol.reports.indicators import DEFINITIONS, Definition, Indicator, compute
+from patrol.reports.rankings import RankingRow, ranking_policy
+from patrol.tables import BulletinRow
+
+OF = ("post", "township", "county")
+
+
+@dataclass(frozen=True, slots=True)
+class RankingView:
+    """A ranking of a period, with the definitions of its numbers."""
+
+    period: str
+    first: date
+    last: date
+    of: str
+    rows: tuple[RankingRow, ...]
+    definitions: tuple[Definition, ...]
+    persons_ranked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BulletinFile:
+    """One file of a bulletin."""
+
+    name: str
+    media_type: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class BulletinView:
+    """A bulletin and what it says."""
+
+    bulletin_id: UUID
+    kind: str
+    kind_name: str
+    period: str
+    division_code: str
+    number: str
+    status: str
+    drafted_at: datetime
+    issued_at: datetime | None
+    facts: Facts
+    files: tuple[BulletinFile, ...]
+
+
+def rankings(
+    session: Session,
+    actor: Actor,
+    *,
+    period: str,
+    of: str = "post",
+    tier: int | None = None,
+    group: str | None = None,
+    division_code: str | None = None,
+    profile: str = "full",
+    now: datetime,
+) -> RankingView:
+    """A ranking as it stands now.
+
+    Parameters
+    ----------
+    period : str
+        ``2026-W37`` or ``2026-09``.
+    of : str
+        ``post | township | county``.
+    tier : int, optional
+        Of persons: 3 township, 4 village. Several groups of a tier follow one another, each ranked by itself.
+    group : str, optional
+        One group of persons only: a key of ``data/policies/ranking.toml``.
+
+    Raises
+    ------
+    InvalidInput
+        ``foundation.calendar.bad_period``, ``patrol.ranking.unknown_of``.
+    """
+    scope = _scope(actor, period, division_code, profile, now)
+    require(actor, "report.view", scope.division.code)
+    if of not in OF:
+        raise InvalidInput("patrol.ranking.unknown_of", of=of, accepted=list(OF))
+    if of == "post":
+        rows = [
+            row
+            for found, members in facts.person_rankings(session, scope)
+            if (tier is None or found.tier == tier) and (group is None or found.key == group)
+            for row in members
+        ]
+    else:
+        rows = facts.unit_ranking(session, scope, 4 if of == "township" else 3)
+    persons_ranked = ranking_policy().ranks_persons[profile]
+    return RankingView(
+        scope.period.label,
+        scope.period.first,
+        scope.period.last,
+        of,
+        tuple(rows),
+        DEFINITIONS,
+        persons_ranked,
+    )
+
+
+def indicators(
+    session: Session,
+    actor: Actor,
+    *,
+    period: str,
+    division_code: str | None = None,
+    profile: str = "full",
+    now: datetime,
+) -> dict[str, Indicator]:
+    """All indicators of an area and period, each with the items behind it."""
+    scope = _scope(actor, period, division_code, profile, now)
+    require(actor, "report.view", scope.division.code)
+    return compute(facts.load_ledger(session, scope, scope.period), scope.period, now)
+
+
+def draft_bulletin(
+    session: Session,
+    actor: Actor,
+    *,
+    kind: str,
+    period: str,
+    division_code: str,
+    blobs: BlobStore,
+    profile: str = "full",
+    now: datetime,
+) -> BulletinView:
+    """Draft a bulletin, or draft it anew while it is not issued; an issued one comes back as it is.
+
+    Raises
+    ------
+    InvalidInput
+        ``foundation.calendar.bad_period``, ``patrol.bulletin.unknown_kind``,
+        ``patrol.bulletin.kind_and_period``.
+    Conflict
+        ``patrol.bulletin.not_begun``: the period lies in the future.
+    """
+    require(actor, "report.draft", division_code)
+    scope = _scope(actor, period, division_code, profile, now)
+    check_kind(kind, scope.period)
+    if now < scope.period.starts_at:
+        raise Conflict("patrol.bulletin.not_begun", period=period)
+    lock_key(session, f"bulletin/{kind}/{division_code}")
+    row = store.find_bulletin(session, kind, period, division_code)
+    if row is not None and row.status == "issued":
+        return _view(row)
+    if row is None:
+        serial = store.next_serial(session, kind, scope.period.first.year, division_code)
+        number = number_of(kind, int(scope.period.label[:4]), serial)
+        row = BulletinRow(
+            bulletin_id=derived_id("bulletin", kind, period, division_code),
+            kind=kind,
+            period=period,
+            division_code=division_code,
+            number=number,
+            status="draft",
+            drafted_at=now,
+            facts={},
+            files=[],
+        )
+        session.add(row)
+    dated = now.astimezone(SHANGHAI).date()
+    row.facts = facts.gather(session, scope, kind=kind, number=row.number, dated=dated)
+    row.drafted_at = now
+    row.files = _files(row, blobs)
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        "patrol.bulletin.drafted",
+        subject=("bulletin", row.bulletin_id),
+        at=now,
+        facts={"kind": kind, "period": period, "files": [entry["sha256"] for entry in row.files]},
+    )
+    return _view(row)
+
+
+def issue_bulletin(session: Session, actor: Actor, bulletin_id: UUID, *, now: datetime) -> BulletinView:
+    """Issue a bulletin: from here on it is frozen. Issuing twice changes nothing.
+
+    Raises
+    ------
+    NotFound
+        ``patrol.bulletin.not_found``.
+    Conflict
+        ``patrol.bulletin.period_runs``: its period has not ended.
+    """
+    row = _get(session, bulletin_id)
+    require(actor, "report.issue", row.division_code)
+    if row.status == "issued":
+        return _view(row)
+    if now < parse_period(row.period).ends_at:
+        raise Conflict("patrol.bulletin.period_runs", period=row.period)
+    row.status, row.issued_at = "issued", now
+    row.issued_by = None if actor.account_id == SYSTEM_ACCOUNT_ID else actor.account_id
+    audit.record(
+        session,
+        actor,
+        "patrol.bulletin.issued",
+        subject=("bulletin", bulletin_id),
+        at=now,
+        facts={"number": row.number, "files": [entry["sha256"] for entry in row.files]},
+    )
+    return _view(row)
+
+
+def list_bulletins(session: Session, actor: Actor) -> tuple[BulletinView, ...]:
+    """Bulletins that the actor may see, newest period first; drafts only for who may issue."""
+    require(actor, "report.view")
+    may_issue = "report.issue" in actor.rights
+    return tuple(_view(row) for row in store.list_bulletins(session) if row.status == "issued" or may_issue)
+
+
+def get_bulletin(session: Session, actor: Actor, bulletin_id: UUID) -> BulletinView:
+    """One bulletin.
+
+    Raises
+    ------
+    NotFound
+        ``patrol.bulletin.not_found``.
+    """
+    require(actor, "report.view")
+    row = _get(session, bulletin_id)
+    if row.status != "issued" and "report.issue" not in actor.rights:
+        raise NotFound("patrol.bulletin.not_found", bulletin_id=str(bulletin_id))
+    return _view(row)
+
+
+def bulletin_file(session: Session, actor: Actor, bulletin_id: UUID, name: str) -> BulletinFile:
+    """One file of a bulletin, by its name.
+
+    Raises
+    ------
+    NotFound
+        ``patrol.bulletin.no_file``.
+    """
+    for entry in get_bulletin(session, actor, bulletin_id).files:
+        if entry.name == name:
+            return entry
+    raise NotFound("patrol.bulletin.no_file", name=name)
+
+
+def render(said: Facts, *, at: datetime, blobs: BlobStore) -> list[tuple[str, str, bytes]]:
+    """Files of a bulletin as (name, media type, bytes); equal facts give equal bytes."""
+
+    def picture(sha256: str) -> bytes | None:
+        return blobs.read(sha256) if sha256 and sha256 in blobs else None
+
+    stem = f"{said['title']}{said['period']}"
+    files = [(f"{stem}.xlsx", excel.MEDIA_TYPE, excel.ranking_workbook(said, at=at))]
+    if said["kind"] == "weekly_bulletin":
+        document = word.bulletin_document(said, at=at, picture=picture)
+        files.insert(0, (f"{stem}.docx", word.MEDIA_TYPE, document))
+    return files
+
+
+def _files(row: BulletinRow, blobs: BlobStore) -> list[dict[str, str]]:
+    return [
+        {"name": name, "media_type": media_type, "sha256": blobs.put(data).sha256}
+        for name, media_type, data in render(row.facts, at=row.drafted_at, blobs=blobs)
+    ]
+
+
+def _scope(actor: Actor, period: str, division_code: str | None, profile: str, now: datetime) -> facts.Scope:
+    division = divisions().get(division_code or actor.area_code)
+    return facts.Scope(division, parse_period(period), now, profile)
+
+
+def _get(session: Session, bulletin_id: UUID) -> BulletinRow:
+    row = store.bulletin_by_id(session, bulletin_id)
+    if row is None:
+        raise NotFound("patrol.bulletin.not_found", bulletin_id=str(bulletin_id))
+    return row
+
+
+def _view(row: BulletinRow) -> BulletinView:
+    return BulletinView(
+        row.bulletin_id,
+        row.kind,
+        KINDS[row.kind],
+        row.period,
+        row.division_code,
+        row.number,
+        row.status,
+        row.drafted_at,
+        row.issued_at,
+        row.facts,
+        tuple(BulletinFile(**entry) for entry in row.files),
+    )

@@ -1,0 +1,240 @@
+"""SQL of the facts that reports count. Never commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.orm import Session
+
+from patrol.reports.indicators import Decision, Outing, Rectification, Step, Verification
+from patrol.tables import BulletinRow
+
+FIRST_SOURCE = """
+    coalesce((SELECT l.source FROM patch_lead pl JOIN lead l USING (lead_id)
+              WHERE pl.patch_id = {alias}.patch_id AND pl.detached_at IS NULL
+              ORDER BY l.created_at, l.lead_id LIMIT 1), 'satellite')
+"""
+
+
+def people(session: Session, prefix: str, first: date, last: date) -> list[RowMapping]:
+    """Posts in force at some time in a period, by number."""
+    return _all(
+        session,
+        "SELECT post_id, holder_name, title, tier, kind, division_code, valid_from, valid_to FROM post"
+        " WHERE starts_with(division_code, :prefix) AND valid_from <= :last"
+        " AND (valid_to IS NULL OR valid_to > :first) ORDER BY post_no",
+        prefix=prefix,
+        first=first,
+        last=last,
+    )
+
+
+def outings(session: Session, prefix: str, begin: datetime, end: datetime) -> list[Outing]:
+    """Patrols that began between two moments."""
+    rows = _all(
+        session,
+        "SELECT patrol_id, post_id, started_at, is_valid FROM patrol"
+        " WHERE starts_with(division_code, :prefix) AND started_at >= :begin AND started_at < :end"
+        " ORDER BY started_at, patrol_id",
+        prefix=prefix,
+        begin=begin,
+        end=end,
+    )
+    return [Outing(**row) for row in rows]
+
+
+def verifications(session: Session, prefix: str) -> list[Verification]:
+    """Visits that were asked for; those taken away overdue ended when they were taken away."""
+    rows = _all(
+        session,
+        "SELECT assignment_id, patch_id, division_code, due_at, done_at FROM assignment"
+        " WHERE kind = 'verify' AND starts_with(division_code, :prefix)"
+        " AND (status IN ('sent', 'signed', 'done') OR (status = 'cancelled' AND reason_code = 'overdue'))"
+        " ORDER BY due_at, assignment_id",
+        prefix=prefix,
+    )
+    return [Verification(**row) for row in rows]
+
+
+def steps(session: Session, prefix: str) -> list[Step]:
+    """Steps that had a deadline: those left, and those still open."""
+    rows = _all(
+        session,
+        "SELECT concat(patch_id, '/', version) AS key, patch_id, division_code, due_at, at AS left_at"
+        " FROM case_event WHERE due_at IS NOT NULL AND undone_by IS NULL AND action <> 'undo'"
+        " AND starts_with(division_code, :prefix)"
+        " UNION ALL SELECT concat(patch_id, '/open'), patch_id, division_code, due_at, NULL FROM case_file"
+        " WHERE due_at IS NOT NULL AND starts_with(division_code, :prefix) ORDER BY 1",
+        prefix=prefix,
+    )
+    return [Step(**row) for row in rows]
+
+
+def decisions(session: Session, prefix: str) -> list[Decision]:
+    """Verdicts in force, with the source that found the patch first."""
+    rows = _all(
+        session,
+        f"SELECT patch_id, division_code, {FIRST_SOURCE.format(alias='c')} AS source, verdict_kind AS kind,"
+        " reason_code, verdict_at AS decided_at FROM case_file c"
+        " WHERE verdict_kind IS NOT NULL AND verdict_at IS NOT NULL"
+        # What the desk suspects is not confirmed before somebody was there.
+        " AND NOT (verdict_kind = 'unlawful' AND state IN ('triage', 'dispatched', 'to_verify'))"
+        " AND starts_with(division_code, :prefix) ORDER BY patch_id",
+        prefix=prefix,
+    )
+    return [Decision(**row) for row in rows]
+
+
+def rectifications(session: Session, prefix: str) -> list[Rectification]:
+    """Ordered rectifications with their deadline and their acceptance."""
+    rows = _all(
+        session,
+        "SELECT e.patch_id, e.division_code, p.area_m2, e.at AS ordered_at,"
+        " (SELECT min(a.due_at) FROM assignment a WHERE a.patch_id = e.patch_id AND a.kind = 'rectify'"
+        "  AND a.created_at >= e.at) AS due_at,"
+        " (SELECT min(k.at) FROM case_event k WHERE k.patch_id = e.patch_id AND k.action = 'accept_recheck'"
+        "  AND k.undone_by IS NULL AND k.seq > e.seq) AS accepted_at"
+        " FROM case_event e JOIN patch p USING (patch_id) WHERE e.action = 'order_rectification'"
+        " AND e.undone_by IS NULL AND starts_with(e.division_code, :prefix)"
+        " AND NOT EXISTS (SELECT FROM case_event later WHERE later.patch_id = e.patch_id"
+        "  AND later.action = 'order_rectification' AND later.undone_by IS NULL AND later.seq > e.seq)"
+        " ORDER BY e.patch_id",
+        prefix=prefix,
+    )
+    return [Rectification(**row) for row in rows]
+
+
+def leads_by_source(session: Session, prefix: str, begin: datetime, end: datetime) -> list[RowMapping]:
+    """Leads received in a period."""
+    return _all(
+        session,
+        "SELECT source, lead_id, division_code FROM lead WHERE starts_with(division_code, :prefix)"
+        " AND created_at >= :begin AND created_at < :end ORDER BY source, lead_id",
+        prefix=prefix,
+        begin=begin,
+        end=end,
+    )
+
+
+def moves(session: Session, prefix: str, begin: datetime, end: datetime) -> list[RowMapping]:
+    """Moves of cases in a period, undone ones left out; a violation is confirmed after a visit only."""
+    return _all(
+        session,
+        "SELECT e.seq, e.patch_id, p.number, e.division_code, e.to_state, e.at,"
+        " CASE WHEN e.action = 'judge_unlawful' AND e.from_state = 'to_judge' THEN 'confirm_unlawful'"
+        " ELSE e.action END AS action FROM case_event e"
+        " JOIN patch p USING (patch_id) WHERE starts_with(e.division_code, :prefix) AND e.undone_by IS NULL"
+        " AND e.at >= :begin AND e.at < :end ORDER BY e.seq",
+        prefix=prefix,
+        begin=begin,
+        end=end,
+    )
+
+
+def stopped_visits(session: Session, prefix: str, begin: datetime, end: datetime) -> list[RowMapping]:
+    """Visits on which the work was stopped on site."""
+    return _all(
+        session,
+        "SELECT v.visit_id, v.patch_id, v.division_code FROM visit v"
+        " WHERE starts_with(v.division_code, :prefix) AND (v.findings ->> 'is_stopped')::boolean"
+        " AND v.received_at >= :begin AND v.received_at < :end ORDER BY v.visit_id",
+        prefix=prefix,
+        begin=begin,
+        end=end,
+    )
+
+
+def patches_by_ids(session: Session, patch_ids: Sequence[str]) -> dict[str, RowMapping]:
+    """What lists and typical cases say of patches."""
+    rows = _all(
+        session,
+        "SELECT o.patch_id, o.number, o.division_code, o.change_class, o.area_m2, o.basic_farmland_m2,"
+        " o.cropland_m2, o.state, o.severity, coalesce(o.verdict_violation_code, o.suggested_violation_code)"
+        " AS violation_code, o.due_at, o.before_at, o.after_at,"
+        " coalesce(nullif(post.holder_name, ''), post.deputy_name, post.title) AS owner_name,"
+        " post.title AS owner_title,"
+        " (SELECT l.before_chip_sha256 FROM patch_lead pl JOIN lead l USING (lead_id)"
+        "  WHERE pl.patch_id = o.patch_id AND pl.detached_at IS NULL AND l.before_chip_sha256 IS NOT NULL"
+        "  ORDER BY l.created_at, l.lead_id LIMIT 1) AS before_chip,"
+        " (SELECT l.after_chip_sha256 FROM patch_lead pl JOIN lead l USING (lead_id)"
+        "  WHERE pl.patch_id = o.patch_id AND pl.detached_at IS NULL AND l.after_chip_sha256 IS NOT NULL"
+        "  ORDER BY l.created_at, l.lead_id LIMIT 1) AS after_chip"
+        " FROM patch_overview o LEFT JOIN post ON post.post_id = o.owner_post_id"
+        " WHERE o.patch_id = ANY(CAST(:ids AS uuid[])) ORDER BY o.number",
+        ids=list(patch_ids),
+    )
+    return {str(row["patch_id"]): row for row in rows}
+
+
+def scenes_between(session: Session, county_prefix: str, begin: datetime, end: datetime) -> list[RowMapping]:
+    """Images taken in a period, with what of them could not be seen."""
+    return _all(
+        session,
+        "SELECT scene_id, sensor, acquired_at, cloud_pct, kind FROM scene"
+        " WHERE starts_with(county_code, :prefix) AND acquired_at >= :begin AND acquired_at < :end"
+        " ORDER BY acquired_at, scene_id",
+        prefix=county_prefix[:6],
+        begin=begin,
+        end=end,
+    )
+
+
+def units_below(session: Session, prefix: str, level: int) -> list[RowMapping]:
+    """Divisions of a level in which there is a post or a patch."""
+    return _all(
+        session,
+        "SELECT d.code, d.name, landwarden_prefix(d.code) AS prefix FROM division d WHERE d.level = :level"
+        " AND starts_with(d.code, :prefix) AND (EXISTS (SELECT FROM post WHERE"
+        " starts_with(post.division_code, landwarden_prefix(d.code))) OR EXISTS (SELECT FROM patch WHERE"
+        " starts_with(patch.division_code, landwarden_prefix(d.code)))) ORDER BY d.code",
+        prefix=prefix,
+        level=level,
+    )
+
+
+def find_bulletin(session: Session, kind: str, period: str, division_code: str) -> BulletinRow | None:
+    """The bulletin of a kind, period and area, locked."""
+    return session.scalar(
+        select(BulletinRow)
+        .where(
+            BulletinRow.kind == kind,
+            BulletinRow.period == period,
+            BulletinRow.division_code == division_code,
+        )
+        .with_for_update()
+    )
+
+
+def bulletin_by_id(session: Session, bulletin_id: UUID) -> BulletinRow | None:
+    """One bulletin."""
+    return session.get(BulletinRow, bulletin_id)
+
+
+def list_bulletins(session: Session) -> list[BulletinRow]:
+    """All bulletins that may be seen, newest period first."""
+    return list(
+        session.scalars(
+            select(BulletinRow).order_by(
+                BulletinRow.period.desc(), BulletinRow.kind, BulletinRow.division_code
+            )
+        )
+    )
+
+
+def next_serial(session: Session, kind: str, year: int, division_code: str) -> int:
+    """Number of the next bulletin of its kind in a year."""
+    statement = text(
+        "SELECT count(*) + 1 FROM bulletin WHERE kind = :kind AND left(period, 4) = :year"
+        " AND division_code = :code"
+    )
+    values = {"kind": kind, "year": str(year), "code": division_code}
+    return int(session.execute(statement, values).scalar_one())
+
+
+def _all(session: Session, sql: str, **values: Any) -> list[RowMapping]:
+    return list(session.execute(text(sql), values).mappings())

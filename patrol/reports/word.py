@@ -1,0 +1,352 @@
+"""The weekly bulletin as an official document (公文): red head, sections, tables, before and after."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from docx import Document
+from docx.enum.table import WD_TABLE_ALIGNMENT
+from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.shared import Mm, Pt, RGBColor
+
+from patrol.reports.archives import frozen
+from patrol.reports.bulletins import Facts, percent
+
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+RED = RGBColor(0xC8, 0x10, 0x2E)
+BODY, HEAD, TITLE, SUBHEAD = "仿宋", "黑体", "方正小标宋简体", "楷体"
+Picture = Callable[[str], bytes | None]
+"""Bytes of a chip by its SHA-256; None where it is not at hand."""
+NUMERALS = "一二三四五六七八九"
+
+
+def bulletin_document(facts: Facts, *, at: datetime, picture: Picture) -> bytes:
+    """A .docx of a bulletin; its bytes depend on the facts, the chips and ``at`` alone."""
+    document = Document()
+    section = document.sections[0]
+    section.page_width, section.page_height = Mm(210), Mm(297)
+    section.top_margin, section.bottom_margin = Mm(37), Mm(35)
+    section.left_margin, section.right_margin = Mm(28), Mm(26)
+    style = document.styles["Normal"]
+    style.font.name, style.font.size = BODY, Pt(16)
+    style.element.rPr.rFonts.set(qn("w:eastAsia"), BODY)
+    _page_number(section.footer.paragraphs[0])
+    _masthead(document, facts)
+    sections: list[tuple[str, Callable[[Any, Facts], None]]] = [
+        ("总体情况", _overview),
+        ("各单位情况", _units),
+        ("超期未办事项", _overdue),
+        ("巡查排名", _rankings),
+        ("典型图斑", lambda doc, rows: _typical(doc, rows, picture)),
+        ("未观测情况", _unobserved),
+        ("下一步工作要求", _requirements),
+    ]
+    for numeral, (name, write) in zip(NUMERALS, sections, strict=False):
+        _heading(document, f"{numeral}、{name}")
+        write(document, facts)
+    _colophon(document, facts)
+    document.core_properties.author = facts["issuer"]
+    document.core_properties.title = facts["title"]
+    document.core_properties.created = document.core_properties.modified = at.replace(tzinfo=None)
+    out = io.BytesIO()
+    document.save(out)
+    return frozen(out.getvalue(), at=at)
+
+
+def _masthead(document: Any, facts: Facts) -> None:
+    head = document.add_paragraph()
+    head.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    _run(head, facts["masthead"], font=TITLE, size=32, color=RED, bold=True)
+    number = document.add_paragraph()
+    number.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    _run(number, facts["number"], size=16)
+    line = document.add_paragraph()
+    _red_line(line)
+    line.alignment = WD_ALIGN_PARAGRAPH.DISTRIBUTE
+    _run(line, f"{facts['issuer']}　　　　{_day(facts['dated'])}", size=14)
+    title = document.add_paragraph()
+    title.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    title.paragraph_format.space_before = Pt(14)
+    _run(title, facts["title"], font=TITLE, size=22)
+    period = document.add_paragraph()
+    period.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    _run(period, f"（{facts['title_period']}）", font=SUBHEAD, size=16)
+
+
+def _overview(document: Any, facts: Facts) -> None:
+    for sentence in facts["summary"]:
+        _body(document, sentence)
+    rows = [(row["zh"], f"{_number(row['value'])}{row['unit']}") for row in facts["kpis"]]
+    half = (len(rows) + 1) // 2
+    padded = [*rows, *[("", "")] * (2 * half - len(rows))]
+    _table(
+        document,
+        ("事项", "数量", "事项", "数量"),
+        [(*padded[place], *padded[place + half]) for place in range(half)],
+        (42, 36, 42, 36),
+    )
+    _caption(document, "表1　主要数据")
+    rates = [
+        (
+            row["zh"],
+            percent(row["value"]) if row["key"] not in {"required", "valid"} else _number(row["value"]),
+            f"{_number(row['numerator'])}／{_number(row['denominator'])}"
+            if row["key"] not in {"required", "valid"}
+            else "",
+            "样本少于5" if row["is_small"] else "",
+        )
+        for row in facts["indicators"]
+    ]
+    _table(document, ("指标", "数值", "分子／分母", "备注"), rows=rates, widths=(52, 44, 36, 24))
+    _caption(document, "表2　指标情况（计算方法见排名表“指标定义”）")
+
+
+def _units(document: Any, facts: Facts) -> None:
+    if not facts["townships"]:
+        _body(document, "本期无乡镇数据。")
+        return
+    _table(
+        document,
+        ("乡镇（街道）", "新增", "下发", "核查", "违法", "整改", "销号", "超期", "得分"),
+        [
+            (
+                row["name"],
+                *(str(row[key]) for key in ("opened", "dispatched", "verified", "unlawful", "ordered")),
+                str(row["closed"]),
+                str(row["overdue"]),
+                "—" if row["score"] is None else f"{row['score'] * 100:.1f}{'*' if row['is_small'] else ''}",
+            )
+            for row in facts["townships"]
+        ],
+        (36, 14, 14, 14, 14, 14, 14, 14, 22),
+    )
+    _caption(document, "表3　各乡镇（街道）情况（*为样本少于5，仅供参考）")
+    for sentence in facts["best_and_worst"]:
+        _body(document, sentence)
+
+
+def _overdue(document: Any, facts: Facts) -> None:
+    if not facts["overdue"]:
+        _body(document, "截至期末，没有超期未办事项。")
+        return
+    shown = facts["overdue"][:30]
+    _table(
+        document,
+        ("图斑编号", "位置", "环节", "承办", "应办时限", "超期"),
+        [
+            (
+                row["number"],
+                row["place"],
+                row["state_name"],
+                row["owner"],
+                row["due_at"][5:16].replace("T", " "),
+                f"{row['overdue_wd']}个工作日",
+            )
+            for row in shown
+        ],
+        (34, 32, 22, 24, 24, 20),
+    )
+    _caption(document, "表4　超期未办事项")
+    if len(facts["overdue"]) > len(shown):
+        _body(document, f"其余{len(facts['overdue']) - len(shown)}件见明细台账。")
+
+
+def _rankings(document: Any, facts: Facts) -> None:
+    if not facts["persons"]:
+        _body(document, "按本单位设定，只对单位排名，不对个人排名。")
+    for group in facts["persons"]:
+        rows = [row for row in group["rows"] if row["rank"] is not None]
+        if not rows:
+            continue
+        _subheading(document, f"{group['zh']}（共{len(rows)}人）")
+        shown = rows if len(rows) <= 12 else [*rows[:8], *rows[-4:]]
+        _table(
+            document,
+            ("名次", "姓名", "岗位", "应巡", "有效", "完成率", "升降"),
+            [
+                (
+                    str(row["rank"]),
+                    row["name"],
+                    row["post_title"],
+                    _number(row["required"]),
+                    _number(row["raw"]),
+                    percent(row["completion_rate"]),
+                    _change(row["change"]),
+                )
+                for row in shown
+            ],
+            (14, 24, 50, 16, 16, 20, 16),
+        )
+        if len(rows) > 12:
+            _caption(document, "列前8名和后4名，全部名次见排名表")
+
+
+def _typical(document: Any, facts: Facts, picture: Picture) -> None:
+    if not facts["typical"]:
+        _body(document, "本期无典型图斑。")
+    for place, row in enumerate(facts["typical"], start=1):
+        _subheading(document, f"（{NUMERALS[place - 1]}）{row['place']}　{row['number']}")
+        _body(document, row["text"])
+        before, after = picture(row["before_chip"] or ""), picture(row["after_chip"] or "")
+        if before is None or after is None:
+            continue
+        table = document.add_table(rows=2, cols=2)
+        table.alignment = WD_TABLE_ALIGNMENT.CENTER
+        for column, (data, words) in enumerate(
+            ((before, f"前时相　{_day(row['before_at'])}"), (after, f"后时相　{_day(row['after_at'])}"))
+        ):
+            cell = table.cell(0, column).paragraphs[0]
+            cell.alignment = WD_ALIGN_PARAGRAPH.CENTER
+            cell.add_run().add_picture(io.BytesIO(data), width=Mm(74))
+            under = table.cell(1, column).paragraphs[0]
+            under.alignment = WD_ALIGN_PARAGRAPH.CENTER
+            _run(under, words, size=10.5)
+
+
+def _unobserved(document: Any, facts: Facts) -> None:
+    for sentence in facts["unobserved"]:
+        _body(document, sentence)
+
+
+def _requirements(document: Any, facts: Facts) -> None:
+    for place, sentence in enumerate(facts["requirements"], start=1):
+        _body(document, f"{place}．{sentence}")
+
+
+def _colophon(document: Any, facts: Facts) -> None:
+    for words in (facts["issuer"], _day(facts["dated"])):
+        line = document.add_paragraph()
+        line.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+        _run(line, words)
+    note = document.add_paragraph()
+    note.paragraph_format.space_before = Pt(18)
+    _run(
+        note,
+        f"本通报数据截至{facts['as_of'][:16].replace('T', ' ')}，印发后不再变动，更正在下一期以勘误列出。"
+        f"审计链末位第{facts['audit_head']['seq']}条，摘要 {facts['audit_head']['hash'][:16]}。",
+        size=10.5,
+    )
+
+
+def _heading(document: Any, text: str) -> None:
+    line = document.add_paragraph()
+    line.paragraph_format.first_line_indent = Pt(32)
+    line.paragraph_format.space_before = Pt(8)
+    line.paragraph_format.keep_with_next = True
+    _run(line, text, font=HEAD)
+
+
+def _subheading(document: Any, text: str) -> None:
+    line = document.add_paragraph()
+    line.paragraph_format.first_line_indent = Pt(32)
+    line.paragraph_format.keep_with_next = True
+    _run(line, text, font=SUBHEAD)
+
+
+def _body(document: Any, text: str) -> None:
+    line = document.add_paragraph()
+    line.paragraph_format.first_line_indent = Pt(32)
+    line.paragraph_format.line_spacing = Pt(28)
+    line.paragraph_format.space_after = Pt(0)
+    _run(line, text)
+
+
+def _caption(document: Any, text: str) -> None:
+    line = document.add_paragraph()
+    line.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    _run(line, text, font=HEAD, size=10.5)
+
+
+def _table(
+    document: Any, head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]
+) -> None:
+    table = document.add_table(rows=1, cols=len(head))
+    table.style, table.alignment, table.autofit = "Table Grid", WD_TABLE_ALIGNMENT.CENTER, False
+    for place, text in enumerate(head):
+        _cell(table.rows[0].cells[place], text, widths[place], font=HEAD, fill="E8EDF4")
+    _repeat_head(table.rows[0])
+    for row in rows:
+        cells = table.add_row().cells
+        for place, text in enumerate(row):
+            _cell(cells[place], text, widths[place])
+
+
+def _cell(cell: Any, text: str, width_mm: float, *, font: str = BODY, fill: str | None = None) -> None:
+    cell.width = Mm(width_mm)
+    line = cell.paragraphs[0]
+    line.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    line.paragraph_format.space_after = Pt(0)
+    _run(line, text, font=font, size=10.5)
+    if fill:
+        shade = OxmlElement("w:shd")
+        shade.set(qn("w:val"), "clear")
+        shade.set(qn("w:fill"), fill)
+        cell._tc.get_or_add_tcPr().append(shade)
+
+
+def _run(
+    line: Any,
+    text: str,
+    *,
+    font: str = BODY,
+    size: float = 16,
+    color: RGBColor | None = None,
+    bold: bool = False,
+) -> None:
+    run = line.add_run(text)
+    run.font.name, run.font.size, run.bold = font, Pt(size), bold
+    run._element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), font)
+    if color is not None:
+        run.font.color.rgb = color
+
+
+def _red_line(line: Any) -> None:
+    borders = OxmlElement("w:pBdr")
+    bottom = OxmlElement("w:bottom")
+    for key, value in (("val", "single"), ("sz", "18"), ("space", "4"), ("color", "C8102E")):
+        bottom.set(qn(f"w:{key}"), value)
+    borders.append(bottom)
+    line._p.get_or_add_pPr().append(borders)
+
+
+def _repeat_head(row: Any) -> None:
+    mark = OxmlElement("w:tblHeader")
+    mark.set(qn("w:val"), "true")
+    row._tr.get_or_add_trPr().append(mark)
+
+
+def _page_number(line: Any) -> None:
+    line.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    run = line.add_run()
+    for kind, text in (("begin", None), (None, "PAGE"), ("end", None)):
+        if kind:
+            element = OxmlElement("w:fldChar")
+            element.set(qn("w:fldCharType"), kind)
+        else:
+            element = OxmlElement("w:instrText")
+            element.text = text
+        run._r.append(element)
+
+
+def _day(iso: str | None) -> str:
+    if not iso:
+        return ""
+    day = date.fromisoformat(iso[:10])
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "—"
+    return str(int(value)) if float(value).is_integer() else f"{value:.2f}"
+
+
+def _change(change: int | None) -> str:
+    if change is None:
+        return "—"
+    return "持平" if change == 0 else f"{'↑' if change > 0 else '↓'}{abs(change)}"
