@@ -22,6 +22,7 @@ from webmap.api import (
     live,
     moves,
     patches,
+    reports,
     scenes,
     session,
     tiles,
@@ -47,6 +48,7 @@ ROUTERS = tuple(
         assignments,
         visits,
         evidence,
+        reports,
         live,
     )
 )

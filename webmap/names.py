@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-CLASSES_FILE = Path(__file__).resolve().parents[1] / "data" / "reference" / "class_names.toml"
+CLASSES_FILE = Path(__file__).resolve().parents[1] / "data" / "reference" / "change_classes.toml"
 STATES: Mapping[str, tuple[str, str]] = {
     "new": ("待判读", "to be judged"),
     "suspect": ("疑似违法", "suspected"),

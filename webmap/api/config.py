@@ -14,6 +14,7 @@ from foundation.calendar import SHANGHAI, month_of, previous_period, week_of
 from foundation.clock import system_clock
 from foundation.divisions import divisions
 from ingest import service as ingest
+from ingest.extent import city_extent
 from ingest.layers import LayerVersion, catalogue
 from ingest.scenes import Scene
 from patrol import service as patrol
@@ -32,7 +33,7 @@ from webmap.schemas.platform import (
 
 router = noun_router("config")
 COUNTRY: Bbox = (73.5, 18.0, 135.1, 53.6)
-"""Shown while nothing has been imported: no place is guessed."""
+"""Shown while nothing has been imported and nobody says where the city lies: no place is guessed."""
 PERIODS_MAX = 60
 
 
@@ -44,7 +45,7 @@ def read_config(caller: SignedIn) -> Config:
         scenes = _scenes(session, caller)
         layers = _layers(session, caller)
         first_day = store.first_day(session)
-    extent = _extent(scenes)
+    extent = _extent(scenes) or city_extent(caller.runtime.settings.city_code) or COUNTRY
     return Config(
         city_name=divisions().get(caller.runtime.settings.city_code).name,
         center=_center(extent),
@@ -92,9 +93,9 @@ def _violation(row: Violation) -> ViolationName:
     return ViolationName(code=row.code, zh=row.name_zh, en=row.name_en, basis=basis)
 
 
-def _extent(scenes: list[Scene]) -> Bbox:
+def _extent(scenes: list[Scene]) -> Bbox | None:
     if not scenes:
-        return COUNTRY
+        return None
     west, south, east, north = shapely.total_bounds([scene.footprint for scene in scenes])
     return (float(west), float(south), float(east), float(north))
 

@@ -79,9 +79,7 @@ class Config(Answer):
 
     city_name: str = Field(examples=["焦作市"])
     center: Lonlat
-    extent: Bbox = Field(
-        description="Of all scenes in the caller's area; of the country while there are none."
-    )
+    extent: Bbox = Field(description="Of all scenes in the caller's area; of the city while there are none.")
     clock_is_demo: bool
     version: str
     states: list[StateName]
