@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+
+import structlog
 
 from foundation.access import Actor, system_actor
 from foundation.blobs import BlobStore, storage_error
@@ -42,6 +46,7 @@ def open_runtime(settings: Settings, *, clock: Clock = system_clock) -> Iterator
     Unavailable
         PostgreSQL is missing or does not start, a folder cannot be written, the disk is full.
     """
+    configure_log()
     with ExitStack() as stack:
         try:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -60,6 +65,14 @@ def open_runtime(settings: Settings, *, clock: Clock = system_clock) -> Iterator
                 "foundation.settings.invalid", setting="LANDWARDEN_MIGRATION_URL", reason="missing"
             )
         yield stack.enter_context(connect(settings, application_url, clock=clock))
+
+
+def configure_log() -> None:
+    """Warnings and worse go to standard error; standard output belongs to the command's answer."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 @contextmanager

@@ -115,30 +115,30 @@ class People:
             client.close()
 
     def _send(self, login: str, method: str, path: str, **request: Any) -> httpx.Response:
+        """A request; somebody whose session has ended over night signs in again."""
         answer = self._client(login).request(method, f"/api/v1{path}", **request)
-        if answer.is_error:
-            raise Defect(
-                "webmap.demo.refused",
-                login=login,
-                request=f"{method} {path}",
-                status=answer.status_code,
-                answer=answer.text[:600],
-            )
-        return answer
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self._clients.pop(login).close()
+            answer = self._client(login).request(method, f"/api/v1{path}", **request)
+        return _accepted(answer, login, f"{method} {path}")
 
     def _client(self, login: str) -> httpx.Client:
         if login not in self._clients:
             headers = {"Origin": self._origin, "Accept-Language": "zh"}
             client = httpx.Client(base_url=self._origin, headers=headers, timeout=60, trust_env=False)
             self._clients[login] = client
-            body = {"login": login, "password": DEMO_PASSWORD}
-            answer = client.post("/api/v1/session", json=body)
-            if answer.is_error:
-                raise Defect(
-                    "webmap.demo.refused",
-                    login=login,
-                    request="POST /session",
-                    status=answer.status_code,
-                    answer=answer.text[:600],
-                )
+            answer = client.post("/api/v1/session", json={"login": login, "password": DEMO_PASSWORD})
+            _accepted(answer, login, "POST /session")
         return self._clients[login]
+
+
+def _accepted(answer: httpx.Response, login: str, request: str) -> httpx.Response:
+    if answer.is_error:
+        raise Defect(
+            "webmap.demo.refused",
+            login=login,
+            request=request,
+            status=answer.status_code,
+            answer=answer.text[:600],
+        )
+    return answer
