@@ -34,7 +34,8 @@ def facts_of(inputs: Inputs, rules: RuleSet) -> dict[str, Any]:
         "group": group,
         "size": _size(patch, rules.minimum_m2(group)),
         "is_house": group == "building" and patch["area_m2"] <= limits["house_max_m2"],
-        "is_road": _is_road(patch, limits),
+        "is_road": _is_road(patch, limits, play_m=0.0),
+        "is_road_unsure": _is_road(patch, limits, play_m=patch["band_m"]),
         "is_urban": urban_share >= limits["dominant_share"],
         "is_construction_land": land["construction"] / patch["area_m2"] >= limits["own_site_share"],
         "is_near_mine": inputs["near_mine"] is not None,
@@ -124,9 +125,11 @@ def _size(patch: Mapping[str, Any], minimum_m2: float) -> str:
     return "straddles" if patch["area_min_m2"] < minimum_m2 else "above"
 
 
-def _is_road(patch: Mapping[str, Any], limits: Mapping[str, Any]) -> bool:
+def _is_road(patch: Mapping[str, Any], limits: Mapping[str, Any], *, play_m: float) -> bool:
+    """A strip that is narrow enough, each edge lying up to ``play_m`` further in."""
     width_m, length_m = patch["width_m"], patch["length_m"]
-    return bool(width_m <= limits["road_width_m"] and length_m >= limits["road_elongation"] * width_m)
+    is_narrow = width_m - 2.0 * play_m <= limits["road_width_m"]
+    return bool(is_narrow and length_m >= limits["road_elongation"] * width_m)
 
 
 def window(inputs: Inputs) -> tuple[date, date]:

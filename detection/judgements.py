@@ -240,7 +240,7 @@ def _has_close_call(inputs: Mapping[str, Any], facts: Mapping[str, Any], rules: 
     """A threshold of the deciding kind lies inside the error band."""
     patch, limit_m = inputs["patch"], rules.thresholds["road_width_m"]
     is_strip = patch["length_m"] >= rules.thresholds["road_elongation"] * patch["width_m"]
-    near_width = is_strip and abs(patch["width_m"] - limit_m) <= patch["band_m"]
+    near_width = is_strip and abs(patch["width_m"] - limit_m) <= 2.0 * patch["band_m"]
     return bool(facts["approval"] == "straddles" or facts["size"] == "straddles" or near_width)
 
 

@@ -123,6 +123,7 @@ SITUATIONS = [
     ("earthwork without approval", "earthwork", SHED, [FIELD], "suspected", "L04"),
     ("sand pit in a field", "excavation", SHED, [FIELD, BASIC], "suspected", "L02"),
     ("rural road of 7 m", "hard_surface", box(0, 0, 300, 7), [FIELD], "not_new", None),
+    ("road of 9 m, edges known to 1 m", "road", box(0, 0, 300, 9), [FIELD], "borderline", "L04"),
     ("road of 12 m", "hard_surface", box(0, 0, 240, 12), [FIELD, BASIC], "suspected", "L04"),
     ("temporary land in time", "hard_surface", SHED, [FIELD, temporary(date(2027, 1, 1))], "not_new", None),
     (
