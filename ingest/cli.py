@@ -13,6 +13,20 @@ County = Annotated[str, typer.Option("--county", help="县级区划代码，6 �
 Queue = Annotated[bool, typer.Option("--queue", help="交给后台执行 Leave it to the worker.")]
 
 
+SCENE_STAGES = {
+    "check": "检查影像 Checking",
+    "convert": "转换为 COG Converting",
+    "store": "入库 Storing",
+    "done": "完成 Done",
+}
+LAYER_STAGES = {
+    "read": "读取文件 Reading",
+    "rows": "逐行检查 Checking rows",
+    "store": "入库 Storing",
+    "done": "完成 Done",
+}
+
+
 def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
     app.add_typer(ingest_app, name="ingest")
@@ -40,10 +54,16 @@ def scene(
                 number = runtime.queue.defer(session, "ingest.import_scene", **arguments)
             typer.echo(f"已排队 queued: {number}")
             return
-        typer.echo("· 检查、转换 checking and converting …", err=True)
-        stored = import_scene(
-            runtime, path, county_code=county, kind=kind, acquired_at=acquired_at, sensor=sensor
-        )
+        with Bar(SCENE_STAGES) as bar:
+            stored = import_scene(
+                runtime,
+                path,
+                county_code=county,
+                kind=kind,
+                acquired_at=acquired_at,
+                sensor=sensor,
+                progress=bar.tell,
+            )
     typer.echo(f"{stored.scene_id}  {stored.acquired_at:%Y-%m-%d}  {stored.sensor}  {stored.gsd_m:g} m")
 
 
@@ -71,8 +91,10 @@ def layer(
                 number = runtime.queue.defer(session, "ingest.import_layer", **arguments)
             typer.echo(f"已排队 queued: {number}")
             return
-        typer.echo("· 读取、检查、入库 reading, checking, storing …", err=True)
-        stored = import_layer(runtime, path, kind=kind, county_code=county, valid_from=day)
+        with Bar(LAYER_STAGES) as bar:
+            stored = import_layer(
+                runtime, path, kind=kind, county_code=county, valid_from=day, progress=bar.tell
+            )
     typer.echo(
         f"{stored.version_id}  {stored.layer_kind}  {stored.feature_count} 个要素 features"
         f"  {stored.decisions['source_crs']}  修复 repaired {stored.decisions['repaired']}"
@@ -101,3 +123,36 @@ def list_all() -> None:
         typer.echo(
             f"{version.version_id}  {version.layer_kind:<22} {version.feature_count:>8}  {version.valid_from}"
         )
+
+
+class Bar:
+    """Stages on the terminal; one plain line each where there is none."""
+
+    def __init__(self, stages: dict[str, str]) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._stages = stages
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn(), console=self._console
+        )
+        self._task = self._progress.add_task("", total=float(len(stages) - 1))
+        self._stage = ""
+
+    def __enter__(self) -> Bar:
+        if self._console.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._progress.stop()
+
+    def tell(self, stage: str, share: float) -> None:
+        """Show a stage and how far it is."""
+        done = list(self._stages).index(stage) + (0.0 if stage == "done" else share)
+        self._progress.update(self._task, description=self._stages[stage], completed=done)
+        if not self._console.is_terminal and stage != self._stage:
+            self._console.print(f"… {self._stages[stage]}", highlight=False)
+        self._stage = stage

@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foundation.blobs import storage_error
 from foundation.crs import ellipsoidal_area_m2
 from foundation.divisions import divisions
 from foundation.errors import InvalidInput
 from foundation.ids import derived_id
 from foundation.jobs import JobQueue
 from ingest import service
+from ingest.extent import touches
 from ingest.layers import (
     LayerFeature,
     LayerKind,
     LayerVersion,
     layer_kind,
     map_fields,
-    read_date,
     read_division,
+    read_period,
+    read_text,
 )
-from ingest.raster import file_sha256, parse_acquired
+from ingest.raster import parse_acquired
 from ingest.scenes import Scene
 
 if TYPE_CHECKING:
     from foundation.runtime import Runtime
     from ingest.sources.vector_file import VectorTable
+
+
+Progress = Callable[[str, float], None]
+"""Told a stage and the share of it that is done."""
+SCENE_KINDS = ("satellite", "drone")
+WORKPLACE = "importing-scene-"
+ABANDONED_AFTER_S = 86_400.0
+
+
+def silent(stage: str, share: float) -> None:
+    """Progress that nobody watches."""
 
 
 def register(queue: JobQueue) -> None:
@@ -47,6 +64,7 @@ def import_scene(
     kind: str = "satellite",
     acquired_at: str | None = None,
     sensor: str | None = None,
+    progress: Progress = silent,
 ) -> Scene:
     """Check an image, rewrite it as a COG, store it.
 
@@ -61,24 +79,41 @@ def import_scene(
     Raises
     ------
     InvalidInput
-        See `ingest.sources.geotiff.check_image`; ``ingest.scene.no_date``; an unknown county.
+        See `ingest.sources.geotiff.check_image`; ``ingest.scene.no_date``; ``ingest.scene.elsewhere``: not
+        in the county's city; an unknown county.
     Unavailable
         The disk is full; nothing half-written stays.
     """
     from ingest.sources.geotiff import check_image, write_cog
 
     service.county_division(county_code)
+    if kind not in SCENE_KINDS:
+        raise InvalidInput("ingest.scene.unknown_kind", kind=kind, known=", ".join(SCENE_KINDS))
+    runtime.blobs.require_room()
+    progress("check", 0.0)
     image = check_image(path)
     with runtime.database.transaction(runtime.system) as session:
         known = service.find_imported_scene(session, runtime.system, image.info.sha256)
     if known is not None:
+        progress("done", 1.0)
         return known
     moment = parse_acquired(acquired_at, field="--acquired-at") if acquired_at else image.info.acquired_at
     if moment is None:
         raise InvalidInput("ingest.scene.no_date", file=path.name)
-    with tempfile.TemporaryDirectory(prefix="scene-", dir=runtime.settings.data_dir) as folder:
-        cog = Path(folder) / "scene.tif"
+    if not touches(image.footprint.bounds, county_code):
+        west, south, _, _ = image.footprint.bounds
+        raise InvalidInput(
+            "ingest.scene.elsewhere",
+            file=path.name,
+            crs=image.crs,
+            west=round(west, 4),
+            south=round(south, 4),
+        )
+    progress("convert", 0.0)
+    with _workplace(runtime) as folder:
+        cog = folder / "scene.tif"
         write_cog(path, cog)
+        progress("store", 0.0)
         blob = runtime.blobs.put_file(cog)
     scene = Scene(
         scene_id=derived_id("scene", image.info.sha256),
@@ -98,11 +133,19 @@ def import_scene(
         imported_at=runtime.clock(),
     )
     with runtime.database.transaction(runtime.system) as session:
-        return service.register_scene(session, runtime.system, scene)
+        stored = service.register_scene(session, runtime.system, scene)
+    progress("done", 1.0)
+    return stored
 
 
 def import_layer(
-    runtime: Runtime, path: Path, *, kind: str, county_code: str, valid_from: date | None = None
+    runtime: Runtime,
+    path: Path,
+    *,
+    kind: str,
+    county_code: str,
+    valid_from: date | None = None,
+    progress: Progress = silent,
 ) -> LayerVersion:
     """Read a reference layer, check every row, store it as a new version.
 
@@ -117,23 +160,27 @@ def import_layer(
         Unknown kind, missing field, bad date, unknown division, no or wrong CRS, empty layer …: each names
         file, field and row.
     """
-    from ingest.sources.vector_file import read_vector
+    from ingest.sources.vector_file import read_vector, source_sha256
 
     service.county_division(county_code)
     spec = layer_kind(kind)
-    if not path.is_file():
-        raise InvalidInput("ingest.layer.missing", file=str(path))
-    digest = file_sha256(path)
+    progress("read", 0.0)
+    digest = source_sha256(path)
     with runtime.database.transaction(runtime.system) as session:
-        known = service.find_imported_layer(session, runtime.system, kind, digest)
+        known = service.find_imported_layer(session, runtime.system, kind, county_code, digest)
     if known is not None:
+        progress("done", 1.0)
         return known
-    table = read_vector(path, names=spec.names)
+    table = read_vector(path, names=spec.names, county_code=county_code)
     mapping = map_fields(spec, list(table.columns), file=path.name)
-    features = list(read_features(spec, table, mapping, file=path.name))
+    features = []
+    for feature in read_features(spec, table, mapping, file=path.name):
+        features.append(feature)
+        if len(features) % 1000 == 0:
+            progress("rows", len(features) / len(table))
     now = runtime.clock()
     version = LayerVersion(
-        version_id=derived_id("layer", kind, digest),
+        version_id=derived_id("layer", kind, county_code, digest),
         layer_kind=kind,
         county_code=county_code,
         source_name=path.name,
@@ -145,8 +192,25 @@ def import_layer(
         imported_at=now,
         decisions=table.decisions | {"fields": mapping},
     )
+    progress("store", 0.0)
     with runtime.database.transaction(runtime.system) as session:
-        return service.register_layer(session, runtime.system, version, features)
+        stored = service.register_layer(session, runtime.system, version, features)
+    progress("done", 1.0)
+    return stored
+
+
+@contextmanager
+def _workplace(runtime: Runtime) -> Iterator[Path]:
+    """A folder for the work; what a killed import left a day ago goes first."""
+    root = runtime.settings.data_dir
+    for left in root.glob(f"{WORKPLACE}*"):
+        if time.time() - left.stat().st_mtime > ABANDONED_AFTER_S:
+            shutil.rmtree(left, ignore_errors=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=WORKPLACE, dir=root) as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise storage_error(error, root) from error
 
 
 def read_features(
@@ -154,27 +218,28 @@ def read_features(
 ) -> Iterator[LayerFeature]:
     """Rows of a source table as features; the first row that breaks a rule is named."""
     tree = divisions()
+    names = mapping.get("valid_from", "valid_from"), mapping.get("valid_to", "valid_to")
     for index in range(len(table)):
         row = index + 1
         source = {name: _plain(column[index]) for name, column in table.columns.items()}
         told = {column: source[name] for column, name in mapping.items()}
+        code = read_text(told.get("land_class_code"))
         for column in spec.required:
-            if told.get(column) in (None, ""):
+            if read_text(told.get(column)) is None:
                 raise InvalidInput("ingest.layer.empty_field", file=file, row=row, field=mapping[column])
-        dates = {
-            column: read_date(told.get(column), file=file, row=row, field_name=mapping.get(column, column))
-            for column in ("valid_from", "valid_to")
-        }
+        begins, ends = read_period(
+            told.get("valid_from"), told.get("valid_to"), file=file, row=row, names=names
+        )
         geometry = table.geometries[index]
         yield LayerFeature(
             layer_kind=spec.kind,
-            feature_no=str(told["feature_no"]),
-            name=str(told.get("name") or ""),
+            feature_no=read_text(told["feature_no"]) or "",
+            name=read_text(told.get("name")) or "",
             division_code=read_division(told.get("division_code"), tree, file=file, row=row),
-            land_class_code=None if told.get("land_class_code") is None else str(told["land_class_code"]),
-            class_scheme=spec.class_scheme if told.get("land_class_code") is not None else None,
-            valid_from=dates["valid_from"],
-            valid_to=dates["valid_to"],
+            land_class_code=code,
+            class_scheme=spec.class_scheme if code is not None else None,
+            valid_from=begins,
+            valid_to=ends,
             attributes=source,
             area_m2=ellipsoidal_area_m2(geometry),
             geometry=geometry,

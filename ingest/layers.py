@@ -18,8 +18,6 @@ from foundation.divisions import DivisionTree
 from foundation.errors import InvalidInput
 
 CATALOGUE_FILE = Path(__file__).resolve().parents[1] / "data" / "layers" / "catalogue.toml"
-COLUMNS = ("feature_no", "name", "land_class_code", "division_code", "valid_from", "valid_to")
-DATE_COLUMNS = frozenset({"valid_from", "valid_to"})
 COMPACT_DATE = re.compile(r"^(\d{4})(\d{2})(\d{2})$")
 
 
@@ -176,6 +174,38 @@ def read_date(value: Any, *, file: str, row: int, field_name: str) -> date | Non
         ) from error
 
 
+def read_period(
+    first: Any, last: Any, *, file: str, row: int, names: tuple[str, str]
+) -> tuple[date | None, date | None]:
+    """First and last day of a right.
+
+    Raises
+    ------
+    InvalidInput
+        ``ingest.layer.bad_date``; ``ingest.layer.dates_reversed`` when it ends before it begins.
+    """
+    begins = read_date(first, file=file, row=row, field_name=names[0])
+    ends = read_date(last, file=file, row=row, field_name=names[1])
+    if begins is not None and ends is not None and ends < begins:
+        raise InvalidInput(
+            "ingest.layer.dates_reversed",
+            file=file,
+            row=row,
+            fields=" – ".join(names),
+            begins=begins.isoformat(),
+            ends=ends.isoformat(),
+        )
+    return begins, ends
+
+
+def read_text(value: Any) -> str | None:
+    """A code or name as text: numbers without a decimal point, blanks as None."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = "" if value is None or value != value else str(value).strip()
+    return text or None
+
+
 def read_division(value: Any, tree: DivisionTree, *, file: str, row: int) -> str | None:
     """12-digit code from a code of 6, 9, 12 or 19 digits; None when empty.
 
@@ -184,8 +214,8 @@ def read_division(value: Any, tree: DivisionTree, *, file: str, row: int) -> str
     InvalidInput
         ``ingest.layer.unknown_division`` by row.
     """
-    text = "" if value is None or value != value else str(value).strip()
-    if not text:
+    text = read_text(value)
+    if text is None:
         return None
     code = text[:12].ljust(12, "0")
     if code not in tree:

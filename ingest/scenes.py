@@ -53,7 +53,7 @@ class Scene:
     imported_at: datetime
 
     def display_bands(self) -> tuple[int, int, int]:
-        """1-based numbers of the bands shown as red, green, blue; the first thrice where there is no colour."""
+        """1-based numbers of the bands shown as red, green, blue; without colour the first thrice."""
         if {"red", "green", "blue"} <= set(self.bands):
             red, green, blue = (self.bands.index(name) + 1 for name in ("red", "green", "blue"))
             return red, green, blue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from uuid import UUID
 
 from shapely.geometry.base import BaseGeometry
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from foundation import audit
 from foundation.access import Actor, require
+from foundation.blobs import BlobStore
 from foundation.divisions import divisions
 from foundation.errors import Conflict, InvalidInput, NotFound
 from ingest import store
@@ -37,6 +39,7 @@ def county_division(county_code: str) -> str:
 def register_scene(session: Session, actor: Actor, scene: Scene) -> Scene:
     """Store a scene; one that was imported from the same file before is returned instead."""
     require(actor, "scene.import", county_division(scene.county_code))
+    store.lock_source(session, scene.source_sha256)
     known = store.find_scene_by_source(session, scene.source_sha256)
     if known is not None:
         return known
@@ -73,6 +76,17 @@ def get_scene(session: Session, actor: Actor, scene_id: UUID) -> Scene:
     return scene
 
 
+def cog_path(blobs: BlobStore, scene: Scene) -> Path:
+    """Where the COG of a scene lies, for tiles and detection.
+
+    Raises
+    ------
+    NotFound
+        ``foundation.blobs.not_found``.
+    """
+    return blobs.path(scene.cog_sha256)
+
+
 def list_scenes(session: Session, actor: Actor) -> list[Scene]:
     """Scenes that the actor may see, oldest first."""
     require(actor, "scene.view")
@@ -92,7 +106,9 @@ def register_layer(
     require(actor, "layer.import", county_division(version.county_code))
     layer_kind(version.layer_kind)
     store.lock_layer(session, version.layer_kind, version.county_code)
-    known = store.find_version_by_source(session, version.layer_kind, version.source_sha256)
+    known = store.find_version_by_source(
+        session, version.layer_kind, version.county_code, version.source_sha256
+    )
     if known is not None:
         return known
     for newest in store.newest_versions(session):
@@ -122,10 +138,12 @@ def register_layer(
     return version
 
 
-def find_imported_layer(session: Session, actor: Actor, kind: str, source_sha256: str) -> LayerVersion | None:
-    """The version that a file became, if it was imported already."""
+def find_imported_layer(
+    session: Session, actor: Actor, kind: str, county_code: str, source_sha256: str
+) -> LayerVersion | None:
+    """The version that a file became for a county, if it was imported already."""
     require(actor, "layer.import")
-    return store.find_version_by_source(session, kind, source_sha256)
+    return store.find_version_by_source(session, kind, county_code, source_sha256)
 
 
 def list_layers(session: Session, actor: Actor) -> list[LayerVersion]:
@@ -146,7 +164,7 @@ def layers_in_force(
 def features_in(
     session: Session, actor: Actor, kinds: Sequence[str], geometry: BaseGeometry, on_date: date
 ) -> list[LayerFeature]:
-    """Features that meet a geometry (EPSG:4490), from the versions in force on a day."""
+    """Features that touch or cover a geometry (EPSG:4490), from the versions in force on a day."""
     return features_for_patches(session, actor, kinds, {ONLY: geometry}, on_date)[ONLY]
 
 

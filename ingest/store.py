@@ -53,11 +53,15 @@ def list_scenes(session: Session) -> list[Scene]:
     return [_scene(row) for row in rows]
 
 
-def find_version_by_source(session: Session, layer_kind: str, source_sha256: str) -> LayerVersion | None:
-    """The version that a source file became."""
+def find_version_by_source(
+    session: Session, layer_kind: str, county_code: str, source_sha256: str
+) -> LayerVersion | None:
+    """The version that a source file became for a county."""
     row = session.scalar(
         select(LayerVersionRow).where(
-            LayerVersionRow.layer_kind == layer_kind, LayerVersionRow.source_sha256 == source_sha256
+            LayerVersionRow.layer_kind == layer_kind,
+            LayerVersionRow.county_code == county_code,
+            LayerVersionRow.source_sha256 == source_sha256,
         )
     )
     return None if row is None else _version(row)
@@ -85,6 +89,11 @@ def versions_in_force(session: Session, kinds: Sequence[str], on_date: date) -> 
         .order_by(LayerVersionRow.layer_kind, LayerVersionRow.version_id)
     )
     return [_version(row) for row in rows]
+
+
+def lock_source(session: Session, source_sha256: str) -> None:
+    """Two imports of one image go one after the other."""
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": f"scene/{source_sha256}"})
 
 
 def lock_layer(session: Session, layer_kind: str, county_code: str) -> None:
@@ -143,18 +152,19 @@ def copy_features(session: Session, version: LayerVersion, features: Iterable[La
 
 
 def set_division_outlines(session: Session, features: Iterable[LayerFeature]) -> None:
-    """Give divisions the outline that the XZQ layer draws."""
+    """Give divisions the outline that the XZQ layer draws; several polygons of one code make one outline."""
+    parts: dict[str, list[Any]] = {}
     for feature in features:
-        session.execute(
-            text("UPDATE division SET outline = ST_GeomFromWKB(:wkb, 4490) WHERE code = :code"),
-            {"wkb": shapely.to_wkb(feature.geometry), "code": feature.feature_no},
-        )
+        if feature.division_code is not None:
+            parts.setdefault(feature.division_code, []).append(feature.geometry)
+    rows = [{"wkb": shapely.to_wkb(_whole(pieces)), "code": code} for code, pieces in sorted(parts.items())]
+    session.execute(text("UPDATE division SET outline = ST_GeomFromWKB(:wkb, 4490) WHERE code = :code"), rows)
 
 
 def features_meeting(
     session: Session, versions: Sequence[UUID], outlines: Mapping[UUID, Any]
 ) -> dict[UUID, list[LayerFeature]]:
-    """For each outline (EPSG:4490) the features of some versions that share more than a border with it."""
+    """For each outline (EPSG:4490) the features of some versions that touch or cover it."""
     keys = sorted(outlines)
     rows = session.execute(
         text(
@@ -175,6 +185,14 @@ def features_meeting(
     for row in rows:
         found[row["key"]].append(_feature(row))
     return found
+
+
+def _whole(pieces: Sequence[Any]) -> Any:
+    if len(pieces) == 1:
+        return pieces[0]
+    return shapely.multipolygons(
+        [part for part in shapely.get_parts(shapely.union_all(pieces)) if part.geom_type == "Polygon"]
+    )
 
 
 def _copy_row(feature: LayerFeature) -> tuple[Any, ...]:

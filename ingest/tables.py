@@ -54,7 +54,9 @@ class LayerVersionRow(Base):
     """One import of one reference layer."""
 
     __tablename__ = "layer_version"
-    __table_args__ = (Index("uq_layer_version_source", "layer_kind", "source_sha256", unique=True),)
+    __table_args__ = (
+        Index("uq_layer_version_source", "layer_kind", "county_code", "source_sha256", unique=True),
+    )
 
     version_id: Mapped[UUID] = mapped_column(primary_key=True)
     layer_kind: Mapped[str] = mapped_column(Text, index=True)

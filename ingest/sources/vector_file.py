@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +13,21 @@ import numpy as np
 import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
-from foundation.crs import STORAGE_EPSG, describe_crs, lies_in_china, parse_crs, transformer
+from foundation.crs import STORAGE_EPSG, describe_crs, parse_crs, transformer
 from foundation.errors import InvalidInput
+from ingest.extent import Bounds, fits, lies_near, likely_crs
+from ingest.raster import file_sha256
+from ingest.sources.vector_guard import VectorFile, guard
 
-DRIVERS = {
-    ".gpkg": ("GPKG", b"SQLite format 3\x00"),
-    ".shp": ("ESRI Shapefile", b"\x00\x00\x27\x0a"),
-    ".geojson": ("GeoJSON", b"{"),
-    ".json": ("GeoJSON", b"{"),
-    ".kml": ("KML", b"<"),
+GDAL_SETTINGS = {
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
+    "GDAL_HTTP_MAX_RETRY": "0",
+    "PROJ_NETWORK": "OFF",
 }
-"""Suffix → driver, and the first bytes that such a file has."""
+DBF_LOOK_BYTES = 64 << 20
+"""So much of a table is looked at to tell UTF-8 from GB18030."""
 MAX_FEATURES = 5_000_000
 
 
@@ -40,67 +44,120 @@ class VectorTable:
         return len(self.geometries)
 
 
-def read_vector(path: Path, *, names: Sequence[str] = ()) -> VectorTable:
+def source_sha256(path: Path) -> str:
+    """SHA-256 of a vector file; of a shapefile with all parts that carry its content.
+
+    Raises
+    ------
+    InvalidInput
+        As `ingest.sources.vector_guard.guard`.
+    """
+    parts = guard(path).parts
+    if len(parts) == 1:
+        return file_sha256(parts[0])
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{part.suffix.lower()} {file_sha256(part)}\n".encode())
+    return digest.hexdigest()
+
+
+def read_vector(path: Path, *, names: Sequence[str] = (), county_code: str) -> VectorTable:
     """Read polygons of one layer, moved to EPSG:4490 and made valid.
 
     Parameters
     ----------
     names : sequence of str
         Layer names to look for where a file has several.
+    county_code : str
+        Six digits: the data must lie near the city of this county.
 
     Raises
     ------
     InvalidInput
-        ``ingest.layer.missing``, ``…unsupported``, ``…corrupt``, ``…no_crs``, ``…swapped_axes``,
-        ``…outside``, ``…empty``, ``…not_polygons``, ``…too_many``, or a datum that is not safe.
+        ``ingest.layer.missing``, ``…unsupported``, ``…incomplete``, ``…corrupt``, ``…hostile``, ``…no_crs``,
+        ``…swapped_axes``, ``…outside``, ``…empty``, ``…not_polygons``, ``…too_many``, ``…which_layer``, or a
+        datum that is not safe.
     """
-    layer = _choose_layer(path, names)
+    file = guard(path)
+    pyogrio.set_gdal_config_options(GDAL_SETTINGS)
+    encoding = dbf_encoding(file)
     try:
-        meta, _, wkb, columns = pyogrio.raw.read(str(path), layer=layer, force_2d=True, **_encoding(path))
-    except (DataSourceError, DataLayerError, UnicodeDecodeError, RuntimeError) as error:
+        layer = _choose_layer(file, names)
+        count = _refuse_other_driver(file, layer)
+        if count > MAX_FEATURES:
+            raise InvalidInput("ingest.layer.too_many", file=path.name, found=count, most=MAX_FEATURES)
+        meta, _, wkb, columns = pyogrio.raw.read(
+            file.opened_as, layer=layer, force_2d=True, **({"encoding": encoding} if encoding else {})
+        )
+    except (DataSourceError, DataLayerError, FeatureError, UnicodeDecodeError, RuntimeError) as error:
         raise InvalidInput("ingest.layer.corrupt", file=path.name, reason=str(error)[:200]) from error
     if len(wkb) == 0:
         raise InvalidInput("ingest.layer.empty", file=path.name)
-    if len(wkb) > MAX_FEATURES:
-        raise InvalidInput("ingest.layer.too_many", file=path.name, found=len(wkb), most=MAX_FEATURES)
-    if not meta["crs"]:
-        raise InvalidInput("ingest.layer.no_crs", file=path.name)
-    crs = parse_crs(meta["crs"]).to_string()
-    geometries, repaired = _polygons(_to_storage(shapely.from_wkb(wkb), crs, path), path)
+    with np.errstate(invalid="ignore"):  # coordinates that are no numbers are told below, by row
+        given = shapely.from_wkb(wkb, on_invalid="fix")
+    _refuse_missing(given, path)
+    crs = _crs(meta["crs"], bounds=_bounds(given), path=path, county_code=county_code)
+    moved = _to_storage(given, crs, path=path, county_code=county_code)
+    geometries, repaired = _polygons(moved, path)
     decisions = {"layer": layer, "repaired": repaired, "source_crs": describe_crs(crs)}
+    if encoding:
+        decisions["encoding"] = encoding
     return VectorTable(
         dict(zip(meta["fields"].tolist(), columns, strict=True)), geometries, describe_crs(crs), decisions
     )
 
 
-def _choose_layer(path: Path, names: Sequence[str]) -> str:
-    suffix = path.suffix.lower()
-    if not path.is_file():
-        raise InvalidInput("ingest.layer.missing", file=str(path))
-    if suffix not in DRIVERS:
-        raise InvalidInput("ingest.layer.unsupported", file=path.name, accepted=", ".join(DRIVERS))
-    with path.open("rb") as stream:
-        head = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if not head.startswith(DRIVERS[suffix][1]):
-        raise InvalidInput("ingest.layer.corrupt", file=path.name, reason="content does not fit the suffix")
+def dbf_encoding(file: VectorFile) -> str | None:
+    """Encoding of a shapefile without .cpg: UTF-8 where its bytes are that, else GB18030."""
+    tables = [part for part in file.parts if part.suffix.lower() == ".dbf"]
+    if not tables or any(part.suffix.lower() == ".cpg" for part in file.parts):
+        return None
+    with tables[0].open("rb") as stream:
+        start = int.from_bytes(stream.read(12)[8:10], "little")
+        stream.seek(start)
+        rows = stream.read(DBF_LOOK_BYTES)
     try:
-        layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
-    except (DataSourceError, RuntimeError) as error:
-        raise InvalidInput("ingest.layer.corrupt", file=path.name, reason=str(error)[:200]) from error
-    if not layers:
-        raise InvalidInput("ingest.layer.empty", file=path.name)
+        codecs.getincrementaldecoder("utf-8")().decode(rows)
+    except UnicodeDecodeError:
+        return "GB18030"
+    return "UTF-8"
+
+
+def _choose_layer(file: VectorFile, names: Sequence[str]) -> str:
+    layers = [str(name) for name in pyogrio.list_layers(file.opened_as)[:, 0]]
     wanted = {name.upper() for name in names}
-    return next((name for name in layers if name.upper() in wanted), layers[0])
+    fitting = [name for name in layers if name.upper() in wanted]
+    if not layers:
+        raise InvalidInput("ingest.layer.empty", file=file.path.name)
+    if len(layers) > 1 and len(fitting) != 1:
+        raise InvalidInput(
+            "ingest.layer.which_layer",
+            file=file.path.name,
+            found=", ".join(layers[:20]),
+            accepted=", ".join(names) or "—",
+        )
+    return fitting[0] if fitting else layers[0]
 
 
-def _encoding(path: Path) -> dict[str, str]:
-    """Shapefiles without a .cpg are GBK here; their own statement wins where there is one."""
-    if path.suffix.lower() == ".shp" and not path.with_suffix(".cpg").exists():
-        return {"encoding": "GB18030"}
-    return {}
+def _refuse_other_driver(file: VectorFile, layer: str) -> int:
+    """Number of features, once the driver is known to be one of those meant."""
+    info = pyogrio.read_info(file.opened_as, layer=layer)
+    if info["driver"] not in file.drivers:
+        raise InvalidInput("ingest.layer.hostile", file=file.path.name)
+    return int(info["features"])
 
 
-def _to_storage(geometries: NDArray[np.object_], crs: str, path: Path) -> NDArray[np.object_]:
+def _crs(told: str | None, *, bounds: Bounds, path: Path, county_code: str) -> str:
+    crs = parse_crs(told) if told else None
+    if crs is None or not (crs.is_geographic or crs.is_projected):
+        likely = ", ".join(likely_crs(bounds, county_code)) or "—"
+        raise InvalidInput("ingest.layer.no_crs", file=path.name, likely=likely)
+    return crs.to_string()
+
+
+def _to_storage(
+    geometries: NDArray[np.object_], crs: str, *, path: Path, county_code: str
+) -> NDArray[np.object_]:
     moved = transformer(crs, STORAGE_EPSG)
 
     def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -108,26 +165,39 @@ def _to_storage(geometries: NDArray[np.object_], crs: str, path: Path) -> NDArra
         return np.column_stack([xs, ys])
 
     result: NDArray[np.object_] = shapely.transform(geometries, move)
-    west, south, east, north = shapely.total_bounds(result)
-    if lies_in_china((west, south, east, north)):
+    boxes = shapely.bounds(result)
+    finite = np.isfinite(shapely.get_coordinates(result)).all()
+    if finite and lies_near(_bounds(result), county_code):
         return result
-    if lies_in_china((south, west, north, east)) or _swapped_plane(geometries, crs):
+    given = _bounds(geometries)
+    if fits((given[1], given[0], given[3], given[2]), crs, county_code):
         raise InvalidInput("ingest.layer.swapped_axes", file=path.name)
-    raise InvalidInput("ingest.layer.outside", file=path.name, west=_short(west), south=_short(south))
+    row = next((i for i, box in enumerate(boxes.tolist()) if not lies_near(tuple(box), county_code)), 0)
+    raise InvalidInput(
+        "ingest.layer.outside",
+        file=path.name,
+        row=row + 1,
+        crs=describe_crs(crs),
+        west=_short(boxes[row][0]),
+        south=_short(boxes[row][1]),
+        likely=", ".join(likely_crs(given, county_code)) or "—",
+    )
 
 
-def _swapped_plane(geometries: NDArray[np.object_], crs: str) -> bool:
-    """Whether northing and easting of a plane system, taken the other way round, would lie in China."""
-    south, west, north, east = shapely.total_bounds(geometries)
-    xs, ys = transformer(crs, STORAGE_EPSG).transform([west, east], [south, north])
-    return lies_in_china((min(xs), min(ys), max(xs), max(ys)))
+def _bounds(geometries: NDArray[np.object_]) -> Bounds:
+    west, south, east, north = (float(number) for number in shapely.total_bounds(geometries))
+    return west, south, east, north
+
+
+def _refuse_missing(geometries: NDArray[np.object_], path: Path) -> None:
+    missing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
+    if missing.any():
+        row = int(np.flatnonzero(missing)[0]) + 1
+        raise InvalidInput("ingest.layer.no_geometry", file=path.name, row=row)
 
 
 def _polygons(geometries: NDArray[np.object_], path: Path) -> tuple[NDArray[np.object_], int]:
     """Valid MultiPolygons; how many had to be repaired."""
-    if np.any(shapely.is_missing(geometries) | shapely.is_empty(geometries)):
-        row = int(np.flatnonzero(shapely.is_missing(geometries) | shapely.is_empty(geometries))[0]) + 1
-        raise InvalidInput("ingest.layer.no_geometry", file=path.name, row=row)
     kinds = shapely.get_type_id(geometries)
     if not np.isin(kinds, [3, 6]).all():
         row = int(np.flatnonzero(~np.isin(kinds, [3, 6]))[0]) + 1

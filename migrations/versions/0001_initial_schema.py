@@ -120,7 +120,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_layer_version")),
     )
     op.create_index(op.f("ix_layer_version_layer_kind"), "layer_version", ["layer_kind"], unique=False)
-    op.create_index("uq_layer_version_source", "layer_version", ["layer_kind", "source_sha256"], unique=True)
+    op.create_index(
+        "uq_layer_version_source", "layer_version", ["layer_kind", "county_code", "source_sha256"], unique=True
+    )
     op.create_geospatial_table(
         "patch",
         sa.Column("patch_id", sa.Uuid(), nullable=False),
