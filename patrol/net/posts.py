@@ -157,6 +157,9 @@ def resolve_owner(posts: Sequence[Post], division_code: str, *, tier: int, kinds
     over = [post for post in posts if covers(post, division_code) and post.is_manned]
     for level in range(tier, 0, -1):
         wanted = list(kinds) if level == tier else _superiors(kinds)
+        if level == 1:
+            # Above the city stands nobody: there everybody who is at a post answers.
+            wanted = list(dict.fromkeys([*wanted, *_superiors(kinds), *KINDS]))
         found = sorted(
             (post for post in over if post.tier == level and post.kind in wanted),
             key=lambda post: (wanted.index(post.kind), post.post_no),
