@@ -1,0 +1,133 @@
+/** The phone's map: the newest image, tasks, own position. Small imports for a small page. */
+import OlMap from 'ol/Map'
+import View from 'ol/View'
+import Feature from 'ol/Feature'
+import GeoJSON from 'ol/format/GeoJSON'
+import TileLayer from 'ol/layer/Tile'
+import VectorLayer from 'ol/layer/Vector'
+import VectorSource from 'ol/source/Vector'
+import XYZ from 'ol/source/XYZ'
+import { DoubleClickZoom, DragPan, MouseWheelZoom, PinchZoom } from 'ol/interaction'
+import { boundingExtent } from 'ol/extent'
+import { LineString, Point, type Geometry } from 'ol/geom'
+import { circular } from 'ol/geom/Polygon'
+import { Circle, Fill, Stroke, Style } from 'ol/style'
+import { API } from '@/shared/api/http'
+import { patchDot, patchStyles } from '@/shared/geo/patchStyles'
+import { registerCgcs2000, toDegrees, toMap } from '@/shared/geo/projection'
+import { distanceM } from '@/shared/geo/measure'
+import type { GeoJsonGeometry, Lonlat, Scene, StateKey } from '@/shared/api/types'
+import type { Fix } from './state/position'
+
+const LINE = [
+  new Style({ stroke: new Stroke({ color: '#10243A', width: 6 }) }),
+  new Style({ stroke: new Stroke({ color: '#FFD34D', width: 2.6, lineDash: [11, 8] }) }),
+]
+const RING = new Style({
+  fill: new Fill({ color: 'rgba(30,123,224,0.16)' }), stroke: new Stroke({ color: 'rgba(30,123,224,0.6)', width: 1.5 }),
+})
+const SELF = new Style({
+  image: new Circle({ radius: 9, fill: new Fill({ color: '#1E7BE0' }), stroke: new Stroke({ color: '#FFFFFF', width: 3.5 }) }),
+})
+
+export interface TaskMark {
+  id: string
+  lonlat: Lonlat
+  state: StateKey
+}
+
+export class FieldMap {
+  private readonly map: OlMap
+  private readonly view = new View({ minZoom: 8, maxZoom: 20, enableRotation: false })
+  private readonly image = new TileLayer<XYZ>({ visible: false })
+  private readonly marks = new VectorSource()
+  private readonly self = new VectorSource()
+  private readonly goal = new VectorSource()
+  private target: Lonlat | null = null
+
+  constructor(element: HTMLElement, onPick: (id: string) => void, onState: (state: 'loading' | 'complete') => void) {
+    registerCgcs2000()
+    this.map = new OlMap({
+      target: element, view: this.view, controls: [],
+      interactions: [new DragPan(), new PinchZoom(), new DoubleClickZoom(), new MouseWheelZoom()],
+      layers: [this.image, ...[this.marks, this.goal, this.self].map((source) => new VectorLayer({ source, updateWhileInteracting: true }))],
+    })
+    this.map.on('loadstart', () => onState('loading'))
+    this.map.on('rendercomplete', () => onState('complete'))
+    this.map.on('singleclick', (event) => {
+      const found = this.map.getFeaturesAtPixel(event.pixel, { hitTolerance: 14 }).find((each) => each.get('task') !== undefined)
+      if (found) onPick(String(found.get('task')))
+    })
+  }
+
+  destroy(): void {
+    this.map.setTarget(undefined)
+    this.map.dispose()
+  }
+
+  setScene(scene: Scene | null): void {
+    if (!scene || this.image.get('scene_id') === scene.scene_id) return
+    this.image.set('scene_id', scene.scene_id)
+    const maxZoom = Math.min(20, Math.ceil(Math.log2(156543.034 / Math.max(scene.gsd_m, 0.05))))
+    this.image.setSource(new XYZ({ url: `${API}/tiles/scenes/${scene.scene_id}/{z}/{x}/{y}.webp`, maxZoom }))
+    this.image.setVisible(true)
+  }
+
+  setMarks(marks: readonly TaskMark[]): void {
+    this.marks.clear()
+    for (const mark of marks) {
+      const feature = new Feature({ geometry: new Point(toMap(mark.lonlat)), task: mark.id })
+      feature.setStyle(new Style({ image: patchDot(mark.state, 4) }))
+      this.marks.addFeature(feature)
+    }
+  }
+
+  /** The outline to reach; returns its map geometry's nearest distance by `distanceFrom`. */
+  setGoal(outline: GeoJsonGeometry | null, state: StateKey, target: Lonlat | null): void {
+    this.goal.clear()
+    this.target = target
+    if (!outline) return
+    const geometry = new GeoJSON().readGeometry(outline, { dataProjection: 'EPSG:4326', featureProjection: 'EPSG:3857' }) as Geometry
+    const feature = new Feature(geometry)
+    feature.setId('outline')
+    feature.setStyle(patchStyles(state, true))
+    this.goal.addFeature(feature)
+  }
+
+  setFix(fix: Fix | null): void {
+    this.self.clear()
+    if (!fix) return
+    if (this.target) {
+      const line = new Feature(new LineString([toMap(fix.lonlat), toMap(this.target)]))
+      line.setStyle(LINE)
+      this.self.addFeature(line)
+    }
+    const ring = new Feature(circular(fix.lonlat, fix.accuracyM, 48).transform('EPSG:4326', 'EPSG:3857'))
+    ring.setStyle(RING)
+    const dot = new Feature(new Point(toMap(fix.lonlat)))
+    dot.setStyle(SELF)
+    this.self.addFeatures([ring, dot])
+  }
+
+  /** Shows the places given; a single one at a walker's scale. */
+  show(places: readonly Lonlat[]): void {
+    if (places.length === 0) return
+    this.view.fit(boundingExtent(places.map(toMap)), { padding: [64, 44, 44, 44], maxZoom: 17, size: this.map.getSize() ?? [390, 300] })
+  }
+
+  center(place: Lonlat): void {
+    this.view.animate({ center: toMap(place), zoom: Math.max(this.view.getZoom() ?? 16, 16), duration: 250 })
+  }
+
+  updateSize(): void {
+    this.map.updateSize()
+  }
+}
+
+/** Metres from a place to an outline: 0 inside. */
+export function distanceToOutlineM(place: Lonlat, outline: GeoJsonGeometry): number {
+  const geometry = new GeoJSON().readGeometry(outline, { dataProjection: 'EPSG:4326', featureProjection: 'EPSG:3857' }) as Geometry
+  const at = toMap(place)
+  if (geometry.intersectsCoordinate(at)) return 0
+  return distanceM(place, toDegrees(geometry.getClosestPoint(at)))
+}

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest'
+import {
+  failed, isHeld, nextDue, nextWake, recovered, retried, started, succeeded, summarize, waitMs, type EvidenceItem, type Failure,
+  type OutboxItem, type VisitItem,
+} from '@/field/state/outbox'
+import { sha256Hex, uuid7 } from '@/field/state/uuid'
+
+const base = {
+  visit_id: 'v1', account_id: 'a1', patch_number: '410883-2609-0001', created_at: '2026-09-14T10:00:00+08:00', status: 'waiting' as const, tries: 0,
+  next_try_at: 0, problem: null, mend: null, size: 1, sent_at: null,
+}
+const visit = { ...base, id: 'v1', kind: 'visit', counter: 1, body: {} } as unknown as VisitItem
+const photo = (n: number): EvidenceItem =>
+  ({ ...base, id: `e${n}`, kind: 'evidence', counter: 1 + n, meta: {}, file: new Blob(['x']) }) as unknown as EvidenceItem
+const noNet: Failure = { isTransient: true, isSignedOut: false, text: '网络不通', mend: null }
+const refusal: Failure = { isTransient: false, isSignedOut: false, text: '校验不一致', mend: '请重拍' }
+const signedOut: Failure = { isTransient: false, isSignedOut: true, text: '请登录', mend: null }
+
+/** Runs the machine against a server that answers by `answers`, until nothing is due. */
+function run(items: OutboxItem[], answers: (item: OutboxItem) => Failure | null, now: number): OutboxItem[] {
+  let state = items
+  for (let guard = 0; guard < 100; guard += 1) {
+    const item = nextDue(state, now)
+    if (!item) return state
+    const failure = answers(item)
+    const next = failure ? failed(started(item), failure, now) : succeeded(started(item), 'now')
+    state = state.map((each) => (each.id === item.id ? next : each))
+  }
+  throw new Error('never calm')
+}
+
+describe('outbox', () => {
+  it('sends the visit first, then its photos in order', () => {
+    const order: string[] = []
+    const done = run([photo(2), photo(1), visit], (item) => (order.push(item.id), null), 0)
+    expect(order).toEqual(['v1', 'e1', 'e2'])
+    expect(done.every((item) => item.status === 'sent')).toBe(true)
+    expect((done[0] as EvidenceItem).file).toBeNull()
+  })
+
+  it('keeps everything while there is no network, and waits longer each time', () => {
+    let state: OutboxItem[] = [visit, photo(1)]
+    let now = 0
+    for (let n = 1; n <= 4; n += 1) {
+      state = run(state, () => noNet, now)
+      const wake = nextWake(state)!
+      expect(wake - now).toBe(waitMs(n))
+      expect(nextDue(state, wake - 1)).toBeNull()
+      now = wake
+    }
+    expect(state).toHaveLength(2)
+    expect((state[1] as EvidenceItem).file).not.toBeNull()
+    expect(run(state, () => null, now).every((item) => item.status === 'sent')).toBe(true)
+    expect(waitMs(40)).toBe(300_000)
+  })
+
+  it('holds the photos of a refused visit, and goes on with other visits', () => {
+    const other = { ...visit, id: 'v2', visit_id: 'v2', counter: 9 }
+    const state = run([visit, photo(1), other], (item) => (item.id === 'v1' ? refusal : null), 0)
+    expect(state.map((item) => item.status)).toEqual(['refused', 'waiting', 'sent'])
+    expect(isHeld(state, state[1]!)).toBe(true)
+    expect(nextWake(state)).toBeNull()
+    const again = state.map((item) => retried(item, 5))
+    expect(run(again, () => null, 5).every((item) => item.status === 'sent')).toBe(true)
+  })
+
+  it('counts no try while signed out', () => {
+    const item = failed(started(visit), signedOut, 7)
+    expect(item).toMatchObject({ status: 'waiting', tries: 0, next_try_at: 7 })
+  })
+
+  it('sends again after a crash what was in flight, under the same id', () => {
+    const state = recovered([{ ...visit, status: 'sending', tries: 3, next_try_at: 99 }, { ...photo(1), status: 'refused' }])
+    expect(nextDue(state, 0)?.id).toBe('v1')
+    expect(state[1]?.status).toBe('refused')
+  })
+
+  it('never sends a sent item again', () => {
+    expect(retried(succeeded(visit, 'now'), 1).status).toBe('sent')
+  })
+
+  it('says in one word how it stands', () => {
+    const sent = succeeded(visit, 'now')
+    expect(summarize([sent], true).tone).toBe('synced')
+    expect(summarize([], false).tone).toBe('synced')
+    expect(summarize([sent, photo(1)], false)).toMatchObject({ tone: 'offline', unsent: 1, done: 1, total: 2 })
+    expect(summarize([sent, started(photo(1)), photo(2)], true)).toMatchObject({ tone: 'sending', done: 1, total: 3 })
+    expect(summarize([{ ...visit, status: 'refused' }, photo(1)], true)).toMatchObject({ tone: 'failed', refused: 1, unsent: 2 })
+  })
+})
+
+describe('ids and hashes made on the phone', () => {
+  it('makes UUIDv7 that sort by time', () => {
+    const early = uuid7(1_789_000_000_000)
+    const late = uuid7(1_789_000_000_001)
+    expect(early).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(early < late).toBe(true)
+    expect(Number.parseInt(early.replace(/-/g, '').slice(0, 12), 16)).toBe(1_789_000_000_000)
+  })
+  it('hashes the bytes of a photo', async () => {
+    expect(await sha256Hex(new Blob(['abc']))).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+  })
+})
