@@ -15,8 +15,8 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from detection.facts import approvals_for, facts_of, legal_group, window
-from detection.overlay import (
+from detection.judging.facts import approvals_for, facts_of, legal_group, window
+from detection.judging.overlay import (
     APPROVAL_KINDS,
     CONTROL_KINDS,
     JudgedShape,
@@ -30,8 +30,8 @@ from detection.overlay import (
     nearest_mine,
     permit_timing,
 )
+from detection.judging.sentences import Sentence, approval_sentences, source_text, survey_sentences, words
 from detection.rules import RuleSet
-from detection.sentences import Sentence, approval_sentences, source_text, survey_sentences, words
 
 INPUTS_FORM = 1
 PARTITION_NAMES = {

@@ -15,11 +15,12 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
-from detection import reference, store
+from detection import store
 from detection.fuse import Group, lock_cells, plan_fusion
 from detection.judgements import JudgedPatch, Judgement, evaluate, measure
+from detection.judging import reference
+from detection.judging.overlay import JudgedShape
 from detection.leads import Lead
-from detection.overlay import JudgedShape
 from detection.patches import Patch, combine, number_prefix, overlap_share, patch_number
 from detection.rules import RuleSet, Violation, current_rules
 from foundation import access, audit

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shapely.geometry.base import BaseGeometry
 
 from detection.judgements import JudgedPatch, evaluate, measure
-from detection.overlay import JUDGED_KINDS, JudgedShape, LegalFeature, permit_timing
+from detection.judging.overlay import JUDGED_KINDS, JudgedShape, LegalFeature, permit_timing
 from detection.rules import RuleSet, current_rules
 from foundation.audit import canonical
 from foundation.crs import ellipsoidal_area_m2, reproject

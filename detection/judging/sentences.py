@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from detection.facts import leading
+from detection.judging.facts import leading
 from detection.rules import RuleSet
 from foundation.crs import M2_PER_MU
 from foundation.divisions import divisions

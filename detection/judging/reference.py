@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from detection.overlay import JUDGED_KINDS, LegalFeature
+from detection.judging.overlay import JUDGED_KINDS, LegalFeature
 from detection.patches import Patch
 from foundation.access import Actor
 from foundation.calendar import SHANGHAI
