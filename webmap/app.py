@@ -31,7 +31,7 @@ from webmap.api import (
 from webmap.deps import Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers
-from webmap.shields import SameOrigin, SecurityHeaders
+from webmap.shields import BodyLimit, SameOrigin, SecurityHeaders
 from webmap.tiles.shelf import TileShelf
 
 ROUTERS = tuple(
@@ -52,7 +52,7 @@ ROUTERS = tuple(
         live,
     )
 )
-JSON_BODY_MAX = 1 << 20
+BODY_MAX = 1 << 20
 """Bytes of a request body; only evidence may be larger, up to its own setting."""
 DESCRIPTION = """
 Violations of land law in one city, from image to closed case. Sign in at `POST /api/v1/session`; the
@@ -87,6 +87,7 @@ def create_app(runtime: Runtime) -> FastAPI:
             Middleware(SecurityHeaders),
             Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
             Middleware(SameOrigin, public_origin=settings.public_origin, language=settings.language),
+            Middleware(BodyLimit, limit=BODY_MAX, language=settings.language),
             Middleware(ProblemBoundary, language=settings.language),
         ],
     )
@@ -109,7 +110,6 @@ def _bare_app(**options: Any) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=JSON_BODY_MAX,
         **options,
     )
     for router in ROUTERS:

@@ -100,7 +100,7 @@ class LiveHub:
         return self._listening.wait(timeout_s)
 
     def end_streams(self) -> None:
-        """End every open stream, so that the server can stop; new ones end at once after `stop`."""
+        """End every open stream, so that the server can stop."""
         with self._lock:
             for subscription in self._subscriptions:
                 subscription.offer(None)
@@ -108,17 +108,18 @@ class LiveHub:
     def stop(self) -> None:
         """End all streams and stop listening."""
         self._stopping.set()
+        self._listening.clear()
         self.end_streams()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
     @asynccontextmanager
     async def subscribed(self, area_prefix: str) -> AsyncIterator[Subscription]:
-        """A subscription for as long as its stream is open."""
+        """A subscription for as long as its stream is open; it ends at once where nobody listens."""
         subscription = Subscription(area_prefix, asyncio.get_running_loop())
         with self._lock:
             self._subscriptions.add(subscription)
-        if self._stopping.is_set():
+        if not self._listening.is_set():
             subscription.offer(None)
         try:
             yield subscription
@@ -134,11 +135,12 @@ class LiveHub:
                     self._listening.set()
                     self._pass_on(connection)
             except psycopg.Error as error:
-                log.warning("live.interrupted", reason=str(error).splitlines()[0] if str(error) else "")
-                self.end_streams()
-                self._stopping.wait(RETRY_S)
-            finally:
+                # First no longer listening, then the end: a map that connects again in between is told so.
                 self._listening.clear()
+                self.end_streams()
+                log.warning("live.interrupted", reason=str(error).splitlines()[0] if str(error) else "")
+                self._stopping.wait(RETRY_S)
+        self._listening.clear()
 
     def _pass_on(self, connection: psycopg.Connection[Any]) -> None:
         while not self._stopping.is_set():

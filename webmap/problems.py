@@ -52,7 +52,6 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "foundation.database.disk_full": 507,
 }
 """Where HTTP has a finer word than the kind."""
-CODE_OF_STATUS: Mapping[int, type[LandwardenError]] = {404: NotFound, 405: InvalidInput, 413: InvalidInput}
 SERVER_ONLY_FACTS = frozenset({"folder", "log", "looked"})
 """Facts that name places on the server: written to its log, not told to the browser."""
 log = structlog.get_logger()
@@ -151,10 +150,20 @@ async def _answer(request: Request, error: Exception) -> Response:
     return problem_response(known, language)
 
 
+class Refused(HTTPException):
+    """An error of ours raised where the framework lets only its own pass: while a body is being read."""
+
+    def __init__(self, problem: LandwardenError) -> None:
+        super().__init__(status_of(problem))
+        self.problem = problem
+
+
 def as_landwarden_error(error: Exception, language: Language) -> LandwardenError:
     """Errors of the framework and the driver in our own words."""
     if isinstance(error, LandwardenError):
         return error
+    if isinstance(error, Refused):
+        return error.problem
     if isinstance(error, RequestValidationError):
         return _invalid_fields(error.errors(), language)
     if isinstance(error, HTTPException):
@@ -169,8 +178,6 @@ def _of_status(status: int) -> LandwardenError:
         return NotFound("webmap.request.no_such_page")
     if status == 405:
         return InvalidInput("webmap.request.wrong_method")
-    if status == 413:
-        return InvalidInput("webmap.request.too_large")
     if status == 415:
         return InvalidInput("webmap.request.wrong_media_type")
     return InvalidInput("webmap.request.bad_value")

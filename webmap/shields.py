@@ -1,14 +1,15 @@
-"""What wraps every answer and every write: security headers, and the check of where a write comes from."""
+"""What wraps every request: security headers, where a write comes from, how large a body may be."""
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from foundation.errors import Language, NotAllowed
-from webmap.problems import language_of, problem_response
+from foundation.errors import InvalidInput, Language, NotAllowed
+from webmap.problems import Refused, language_of, problem_response
 
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
@@ -22,6 +23,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=()",
 }
+STREAMED = re.compile(r"^/api/v1/visits/[^/]+/evidence/[^/]+$")
+"""What is received piece by piece, under a limit of its own (``webmap.uploads``)."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -78,3 +81,38 @@ class SameOrigin:
             return origin == self._public_origin
         parts = urlsplit(origin)
         return bool(parts.netloc) and parts.netloc == headers.get("host") and parts.scheme == scope["scheme"]
+
+
+class BodyLimit:
+    """Refuses bodies that are larger than any form of ours, before they fill the memory.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes.
+    """
+
+    def __init__(self, app: ASGIApp, *, limit: int, language: Language) -> None:
+        self._app, self._limit, self._language = app, limit, language
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or STREAMED.match(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        refusal = InvalidInput("webmap.request.too_large", limit_mb=self._limit >> 20)
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self._limit:
+            await problem_response(refusal, language_of(headers, self._language))(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._limit:
+                raise Refused(refusal)
+            return message
+
+        await self._app(scope, counted, send)

@@ -17,15 +17,12 @@ from webmap.schemas.fieldwork import EvidenceHeaders, EvidenceReceipt
 from webmap.uploads import ReceivedFile
 
 router = noun_router("evidence")
-ROUTE_MAX = 1 << 30
-"""Above the JSON limit; the setting ``upload_max_mb`` is what counts."""
 
 
 @router.put(
     "/visits/{visit_id}/evidence/{evidence_id}",
     status_code=201,
     summary="Record a photo or file of a visit; the body is its bytes",
-    max_body_size=ROUTE_MAX,
     responses={
         200: {"model": EvidenceReceipt, "description": "This very file was recorded before"},
         409: {"model": Problem, "description": "Another file under this id, or its visit has not arrived"},

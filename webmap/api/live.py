@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from foundation.errors import LandwardenError
+from foundation.errors import LandwardenError, Unavailable
 from webmap.deps import Caller, SignedIn, actor_of, noun_router
 from webmap.live import LiveEvent
 from webmap.schemas.basics import in_shanghai
@@ -32,7 +32,10 @@ EXAMPLE = (
     responses={200: {"content": {"text/event-stream": {"example": EXAMPLE}}}},
 )
 async def stream_events(caller: SignedIn, request: Request) -> StreamingResponse:
-    """A comment every 15 s while nothing happens. The stream ends with the session and with the server."""
+    """A comment every 15 s while nothing happens. The stream ends with the session and with the server;
+    503 while the server itself does not hear of changes."""
+    if not caller.web.live.is_listening:
+        raise Unavailable("webmap.live.interrupted")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(caller, request), media_type="text/event-stream", headers=headers)
 

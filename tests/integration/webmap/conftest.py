@@ -150,3 +150,15 @@ def rows(web_runtime: Runtime) -> Callable[..., list[dict[str, object]]]:
             return [dict(row) for row in session.execute(text(sql), values).mappings()]
 
     return query
+
+
+@pytest.fixture
+def owner_of_clone(cluster: Cluster, web_runtime: Runtime) -> Callable[[str], None]:
+    """Runs a statement on the clone as its owner."""
+    name = web_runtime.database.engine.url.database
+
+    def execute(statement: str) -> None:
+        with psycopg.connect(conninfo(cluster.url(OWNER, str(name))), autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    return execute

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -82,7 +82,16 @@ def test_what_does_not_exist_or_cannot_be_read(sign_in: SignIn) -> None:
 def test_a_large_body_is_refused(sign_in: SignIn) -> None:
     body = {"login": "officer", "password": "x" * (2 << 20)}
     answer = sign_in().post("/api/v1/session", json=body)
-    assert answer.status_code == 413
+    is_problem(answer, 413, "webmap.request.too_large")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+    def pieces() -> Iterator[bytes]:
+        yield b'{"login": "'
+        yield from (b"x" * 65_536 for _ in range(64))
+
+    headers = {"Content-Type": "application/json"}
+    piecemeal = sign_in().post("/api/v1/session", content=pieces(), headers=headers)
+    is_problem(piecemeal, 413, "webmap.request.too_large")
 
 
 def test_our_own_fault_tells_nothing_of_the_inside(

@@ -1,4 +1,4 @@
-"""Every route stands in the reviewed table, is closed to nobody in particular, and stops at the county's border."""
+"""Every route stands in the reviewed table, opens by right only, and stops at the county's border."""
 
 from __future__ import annotations
 
