@@ -93,8 +93,8 @@ def plan_to(posts: Sequence[Post], target: Post, division_code: str, *, officer:
     holder = holder_of(target)
     if holder is None:
         raise Conflict("patrol.post.vacant", post=target.title)
-    if target.tier == 4 and target.kind in OFFICERS:
-        return [Step("verify", 4, holder)]
+    if target.kind in OFFICERS:
+        return [Step("verify", target.tier, holder)]
     below = plan_chain(posts, division_code, from_tier=target.tier, officer=officer)
     if below[-1].holder.post.post_id == target.post_id:
         return [Step("verify", target.tier, holder)]

@@ -28,6 +28,8 @@ from patrol.net import service as net
 from patrol.net.posts import Holder, Post, covers, holder_of
 from patrol.tables import AssignmentRow, CaseRow
 
+VILLAGE_TIER = 4
+
 
 def dispatch(
     session: Session,
@@ -62,12 +64,7 @@ def dispatch(
     """
     case = locked_case(session, actor, patch_id, expected_version=expected_version)
     move = allowed_move(session, actor, case, "dispatch")
-    if post_id is None:
-        steps = default_chain(session, actor, case, now=now)
-    else:
-        target = net.get_post(session, post_id)
-        posts = net.posts_over(session, actor, case.division_code, now=now)
-        steps = plan_to(posts, target, case.division_code, officer=_officer(session, posts, case))
+    steps = _chain_to(session, actor, case, post_id, now)
     log = AssignmentLog(session)
     log.finish_open(case, "cancelled", now)
     first = _lay_out(case, steps, log, is_urgent=is_urgent, now=now)
@@ -252,6 +249,16 @@ def default_chain(session: Session, actor: Actor, case: CaseRow, *, now: datetim
     return plan_chain(posts, case.division_code, from_tier=min(from_tier, 3), officer=officer)
 
 
+def _chain_to(
+    session: Session, actor: Actor, case: CaseRow, post_id: UUID | None, now: datetime
+) -> list[Step]:
+    if post_id is None:
+        return default_chain(session, actor, case, now=now)
+    target = net.get_post(session, post_id)
+    posts = net.posts_over(session, actor, case.division_code, now=now)
+    return plan_to(posts, target, case.division_code, officer=_officer(session, posts, case))
+
+
 def targets(session: Session, actor: Actor, case: CaseRow, *, now: datetime) -> list[Post]:
     """Manned posts over the patch below the actor's tier, from the highest down."""
     level = divisions().get(actor.area_code).level
@@ -347,8 +354,7 @@ def _send_to(
     target = net.get_post(session, post_id)
     if (target.tier, target.kind == "grid_officer") <= (row.tier, False) or post_id == row.post_id:
         raise InvalidInput("patrol.post.not_below", post=target.title)
-    posts = net.posts_over(session, actor, case.division_code, now=now)
-    steps = plan_to(posts, target, case.division_code, officer=_officer(session, posts, case))
+    steps = _chain_to(session, actor, case, post_id, now)
     for waiting in store.assignments_of(session, case.patch_id):
         if waiting.status == "waiting":
             log.change(waiting, status="cancelled", done_at=now)
@@ -373,5 +379,7 @@ def _handed_down_by(session: Session, case: CaseRow, row: AssignmentRow) -> Assi
 
 
 def _officer(session: Session, posts: Sequence[Post], case: CaseRow) -> Post | None:
-    officers = [post for post in posts if post.kind == "grid_officer" and covers(post, case.division_code)]
+    over = [post for post in posts if post.kind == "grid_officer" and covers(post, case.division_code)]
+    # Officers of the higher tiers are a township's or a city's staff: the cell's own officer goes first.
+    officers = [post for post in over if post.tier == VILLAGE_TIER]
     return net.officer_of_cell(session, officers, net.cell_of_patch(session, case.patch_id))

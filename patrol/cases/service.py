@@ -132,38 +132,13 @@ def record_verdict(
     NotAllowed
         No right, or ``patrol.case.same_person``.
     """
-    if body.kind not in VERDICT_KINDS:
-        raise InvalidInput("patrol.verdict.unknown_kind", kind=body.kind, accepted=list(VERDICT_KINDS))
-    if body.violation_code is not None and not VIOLATION_FORM.match(body.violation_code):
-        raise InvalidInput("patrol.verdict.bad_violation", violation_code=body.violation_code)
-    if body.dispatch_to is not None and body.kind not in {"unlawful", "doubtful"}:
-        raise InvalidInput("patrol.verdict.nothing_to_dispatch", kind=body.kind)
+    _check_verdict(body)
     case = locked_case(session, actor, patch_id, expected_version=expected_version)
     move = allowed_move(session, actor, case, f"judge_{body.kind}")
     require_reason(move.reason_kind, body.reason_code)
     is_after_visit = case.state == "to_judge"
-    values = {
-        "verdict_kind": body.kind,
-        "violation_code": body.violation_code if body.kind in {"unlawful", "doubtful"} else None,
-        "reason_code": body.reason_code,
-        "verdict_note": _checked_note(body.note),
-        "verdict_by": actor.account_id,
-        "verdict_at": now,
-    }
-    facts = {"verdict": body.kind, "violation_code": body.violation_code, "is_after_visit": is_after_visit}
-    event = write_move(
-        session,
-        actor,
-        case,
-        move,
-        now=now,
-        details=Details(
-            reason_code=body.reason_code,
-            note=body.note,
-            facts=facts,
-            values=values,
-        ),
-    )
+    details = _verdict_details(actor, body, now, is_after_visit=is_after_visit)
+    event = write_move(session, actor, case, move, now=now, details=details)
     if is_after_visit:
         _teach(session, actor, case, body, now=now)
     if body.dispatch_to is not None:
@@ -177,6 +152,36 @@ def record_verdict(
             joined_seq=event.seq,
         )
     return case
+
+
+def _verdict_details(actor: Actor, body: VerdictBody, now: datetime, *, is_after_visit: bool) -> Details:
+    is_violation = body.kind in {"unlawful", "doubtful"}
+    return Details(
+        reason_code=body.reason_code,
+        note=body.note,
+        facts={
+            "verdict": body.kind,
+            "violation_code": body.violation_code,
+            "is_after_visit": is_after_visit,
+        },
+        values={
+            "verdict_kind": body.kind,
+            "violation_code": body.violation_code if is_violation else None,
+            "reason_code": body.reason_code,
+            "verdict_note": _checked_note(body.note),
+            "verdict_by": actor.account_id,
+            "verdict_at": now,
+        },
+    )
+
+
+def _check_verdict(body: VerdictBody) -> None:
+    if body.kind not in VERDICT_KINDS:
+        raise InvalidInput("patrol.verdict.unknown_kind", kind=body.kind, accepted=list(VERDICT_KINDS))
+    if body.violation_code is not None and not VIOLATION_FORM.match(body.violation_code):
+        raise InvalidInput("patrol.verdict.bad_violation", violation_code=body.violation_code)
+    if body.dispatch_to is not None and body.kind not in {"unlawful", "doubtful"}:
+        raise InvalidInput("patrol.verdict.nothing_to_dispatch", kind=body.kind)
 
 
 def move_case(

@@ -143,7 +143,7 @@ def requirements(facts: Facts) -> list[str]:
             f"由{'、'.join(units[:6])}{'等地' if len(units) > 6 else ''}负责落实。"
         )
     if facts["due_next"]:
-        wanted.append(f"下一期到期{len(facts['due_next'])}件，各承办人应按期办理，不得突击销号。")
+        wanted.append(f"下一期到期{len(facts['due_next'])}件，各承办人应在时限内办结。")
     absent = [
         row for group in facts["persons"] for row in group["rows"] if row["required"] > 0 and row["raw"] == 0
     ]

@@ -90,9 +90,11 @@ def person_rankings(session: Session, scope: Scope) -> list[tuple[PersonGroup, l
         return []
     now_rows = _persons(load_ledger(session, scope, scope.period), scope, scope.period)
     former = previous_period(scope.period)
-    before = _persons(load_ledger(session, scope, former), scope, former)
+    ledger = load_ledger(session, scope, former)
+    # Before the first outing there was no ranking to have moved from.
+    before = _persons(ledger, scope, former) if ledger.outings else []
     ranks_before = {group.key: rows for group, rows in before}
-    return [(group, with_changes(rows, ranks_before[group.key])) for group, rows in now_rows]
+    return [(group, with_changes(rows, ranks_before.get(group.key, ()))) for group, rows in now_rows]
 
 
 def unit_ranking(session: Session, scope: Scope, level: int) -> list[RankingRow]:
@@ -223,7 +225,7 @@ def _overdue(session: Session, ledger: Ledger, scope: Scope) -> list[Facts]:
                 "number": patch["number"],
                 "place": division_name(patch["division_code"]),
                 "township": _township(patch["division_code"]),
-                "state_name": states[patch["state"]].zh if step.left_at is None else "已办结（超期）",
+                "state_name": states[patch["state"]].zh if step.left_at is None else "期后已办",
                 "owner": patch["owner_name"] or "",
                 "due_at": iso(step.due_at),
                 "overdue_wd": max(1, working_days_between(step.due_at, scope.end)),

@@ -16,7 +16,7 @@ from foundation.divisions import divisions
 from foundation.errors import Conflict, InvalidInput, NotFound
 from foundation.ids import derived_id
 from patrol.cases.store import lock_key
-from patrol.reports import excel, facts, store, word
+from patrol.reports import facts, store
 from patrol.reports.bulletins import KINDS, Facts, check_kind, number_of
 from patrol.reports.indicators import DEFINITIONS, Definition, Indicator, compute
 from patrol.reports.rankings import RankingRow, ranking_policy
@@ -262,6 +262,9 @@ def bulletin_file(session: Session, actor: Actor, bulletin_id: UUID, name: str) 
 
 def render(said: Facts, *, at: datetime, blobs: BlobStore) -> list[tuple[str, str, bytes]]:
     """Files of a bulletin as (name, media type, bytes); equal facts give equal bytes."""
+
+    # The web process only reads: what writes documents is loaded where documents are written.
+    from patrol.reports import excel, word
 
     def picture(sha256: str) -> bytes | None:
         return blobs.read(sha256) if sha256 and sha256 in blobs else None

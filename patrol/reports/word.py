@@ -84,13 +84,14 @@ def _overview(document: Any, facts: Facts) -> None:
     rows = [(row["zh"], f"{_number(row['value'])}{row['unit']}") for row in facts["kpis"]]
     half = (len(rows) + 1) // 2
     padded = [*rows, *[("", "")] * (2 * half - len(rows))]
+    _caption(document, "表1　主要数据")
+    _caption(document, "表2　指标情况（计算方法见排名表“指标定义”）")
     _table(
         document,
         ("事项", "数量", "事项", "数量"),
         [(*padded[place], *padded[place + half]) for place in range(half)],
         (42, 36, 42, 36),
     )
-    _caption(document, "表1　主要数据")
     rates = [
         (
             row["zh"],
@@ -103,13 +104,13 @@ def _overview(document: Any, facts: Facts) -> None:
         for row in facts["indicators"]
     ]
     _table(document, ("指标", "数值", "分子／分母", "备注"), rows=rates, widths=(52, 44, 36, 24))
-    _caption(document, "表2　指标情况（计算方法见排名表“指标定义”）")
 
 
 def _units(document: Any, facts: Facts) -> None:
     if not facts["townships"]:
         _body(document, "本期无乡镇数据。")
         return
+    _caption(document, "表3　各乡镇（街道）情况（*为样本少于5，仅供参考）")
     _table(
         document,
         ("乡镇（街道）", "新增", "下发", "核查", "违法", "整改", "销号", "超期", "得分"),
@@ -125,7 +126,6 @@ def _units(document: Any, facts: Facts) -> None:
         ],
         (36, 14, 14, 14, 14, 14, 14, 14, 22),
     )
-    _caption(document, "表3　各乡镇（街道）情况（*为样本少于5，仅供参考）")
     for sentence in facts["best_and_worst"]:
         _body(document, sentence)
 
@@ -135,6 +135,7 @@ def _overdue(document: Any, facts: Facts) -> None:
         _body(document, "截至期末，没有超期未办事项。")
         return
     shown = facts["overdue"][:30]
+    _caption(document, "表4　超期未办事项")
     _table(
         document,
         ("图斑编号", "位置", "环节", "承办", "应办时限", "超期"),
@@ -151,7 +152,6 @@ def _overdue(document: Any, facts: Facts) -> None:
         ],
         (34, 32, 22, 24, 24, 20),
     )
-    _caption(document, "表4　超期未办事项")
     if len(facts["overdue"]) > len(shown):
         _body(document, f"其余{len(facts['overdue']) - len(shown)}件见明细台账。")
 
@@ -183,7 +183,7 @@ def _rankings(document: Any, facts: Facts) -> None:
             (14, 24, 50, 16, 16, 20, 16),
         )
         if len(rows) > 12:
-            _caption(document, "列前8名和后4名，全部名次见排名表")
+            _body(document, "表列前8名和后4名，全部名次见排名表。")
 
 
 def _typical(document: Any, facts: Facts, picture: Picture) -> None:
@@ -259,7 +259,10 @@ def _body(document: Any, text: str) -> None:
 def _caption(document: Any, text: str) -> None:
     line = document.add_paragraph()
     line.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    _run(line, text, font=HEAD, size=10.5)
+    line.paragraph_format.space_before = Pt(8)
+    line.paragraph_format.space_after = Pt(2)
+    line.paragraph_format.keep_with_next = True
+    _run(line, text, font=HEAD, size=12)
 
 
 def _table(

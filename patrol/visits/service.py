@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from foundation import audit
 from foundation.access import Actor, require
-from foundation.blobs import BlobStore
+from foundation.blobs import Blob, BlobStore
 from foundation.errors import Conflict, InvalidInput, NotFound
 from patrol.cases import store
 from patrol.cases.assignments import require_holder
@@ -58,42 +58,15 @@ def record_visit(session: Session, actor: Actor, body: VisitBody, *, now: dateti
             raise Conflict("patrol.visit.other_body", visit_id=str(body.visit_id))
         return Recorded(known.visit_id, is_new=False, distance_m=known.distance_m)
     case, assignment = _assignment_of(session, actor, body.assignment_id)
-    lonlat = to_storage(body.lonlat, body.coord_source)
-    distance_m = store.distance_to_patch_m(session, case.patch_id, lonlat)
-    row = VisitRow(
-        visit_id=body.visit_id,
-        assignment_id=body.assignment_id,
-        patch_id=case.patch_id,
-        division_code=case.division_code,
-        visitor_id=actor.account_id,
-        visitor_name=actor.name,
-        device_time=body.device_time,
-        device_counter=body.device_counter,
-        received_at=now,
-        location=store.point(lonlat),
-        accuracy_m=body.accuracy_m,
-        coord_source=body.coord_source,
-        distance_m=distance_m,
-        finding=body.finding,
-        findings={
-            "use_text": body.use_text,
-            "party_text": body.party_text,
-            "is_stopped": body.is_stopped,
-            "note": body.note,
-            "heading_deg": body.heading_deg,
-            "heading_source": body.heading_source,
-            "as_sent_lonlat": list(body.lonlat),
-        },
-        body_sha256=digest,
-    )
+    row = _visit_row(session, actor, case, body, digest, now)
     session.add(row)
     session.flush()
-    facts = {"finding": body.finding, "distance_m": round(distance_m, 1), "body_sha256": digest}
+    facts = {"finding": body.finding, "distance_m": round(row.distance_m, 1), "body_sha256": digest}
     audit.record(
         session, actor, "patrol.visit.recorded", subject=("visit", body.visit_id), at=now, facts=facts
     )
     _answer(session, actor, case, assignment, body, now=now)
-    return Recorded(body.visit_id, is_new=True, distance_m=distance_m)
+    return Recorded(body.visit_id, is_new=True, distance_m=row.distance_m)
 
 
 def record_evidence(
@@ -129,8 +102,63 @@ def record_evidence(
     if visit is None:
         raise Conflict("patrol.evidence.no_visit_yet", visit_id=str(claim.visit_id))
     require(actor, "visit.record", visit.division_code)
+    row = _evidence_row(session, actor, visit, claim, blobs.put(data), blobs, now)
+    session.add(row)
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        "patrol.evidence.recorded",
+        subject=("evidence", claim.evidence_id),
+        at=now,
+        facts={"sha256": row.sha256, "size": row.size, "flags": row.flags, "visit_id": str(visit.visit_id)},
+    )
+    return Recorded(claim.evidence_id, is_new=True, distance_m=row.distance_m, flags=tuple(row.flags))
+
+
+def _visit_row(
+    session: Session, actor: Actor, case: CaseRow, body: VisitBody, digest: str, now: datetime
+) -> VisitRow:
+    lonlat = to_storage(body.lonlat, body.coord_source)
+    distance_m = store.distance_to_patch_m(session, case.patch_id, lonlat)
+    return VisitRow(
+        visit_id=body.visit_id,
+        assignment_id=body.assignment_id,
+        patch_id=case.patch_id,
+        division_code=case.division_code,
+        visitor_id=actor.account_id,
+        visitor_name=actor.name,
+        device_time=body.device_time,
+        device_counter=body.device_counter,
+        received_at=now,
+        location=store.point(lonlat),
+        accuracy_m=body.accuracy_m,
+        coord_source=body.coord_source,
+        distance_m=distance_m,
+        finding=body.finding,
+        findings={
+            "use_text": body.use_text,
+            "party_text": body.party_text,
+            "is_stopped": body.is_stopped,
+            "note": body.note,
+            "heading_deg": body.heading_deg,
+            "heading_source": body.heading_source,
+            "as_sent_lonlat": list(body.lonlat),
+        },
+        body_sha256=digest,
+    )
+
+
+def _evidence_row(
+    session: Session,
+    actor: Actor,
+    visit: VisitRow,
+    claim: EvidenceClaim,
+    blob: Blob,
+    blobs: BlobStore,
+    now: datetime,
+) -> EvidenceRow:
     lonlat = to_storage(claim.lonlat, claim.coord_source) if claim.lonlat else None
-    blob = blobs.put(data)
     if blob.sha256 != claim.sha256:
         raise InvalidInput("patrol.evidence.hash_mismatch", expected=claim.sha256, found=blob.sha256)
     with blobs.path(blob.sha256).open("rb") as file:
@@ -143,39 +171,27 @@ def record_evidence(
         distance_m=distance_m,
         is_duplicate=store.is_known_picture(session, blob.sha256, claim.evidence_id),
     )
-    session.add(
-        EvidenceRow(
-            evidence_id=claim.evidence_id,
-            visit_id=visit.visit_id,
-            patch_id=visit.patch_id,
-            division_code=visit.division_code,
-            kind=kind,
-            media_type=claim.media_type,
-            sha256=blob.sha256,
-            size=blob.size,
-            captured_at=claim.captured_at,
-            received_at=now,
-            location=store.point(lonlat) if lonlat else None,
-            accuracy_m=claim.accuracy_m,
-            bearing_deg=claim.bearing_deg,
-            coord_source=claim.coord_source,
-            distance_m=distance_m,
-            flags=flags,
-            is_reviewed=False,
-            by_id=actor.account_id,
-            by_name=actor.name,
-        )
+    return EvidenceRow(
+        evidence_id=claim.evidence_id,
+        visit_id=visit.visit_id,
+        patch_id=visit.patch_id,
+        division_code=visit.division_code,
+        kind=kind,
+        media_type=claim.media_type,
+        sha256=blob.sha256,
+        size=blob.size,
+        captured_at=claim.captured_at,
+        received_at=now,
+        location=store.point(lonlat) if lonlat else None,
+        accuracy_m=claim.accuracy_m,
+        bearing_deg=claim.bearing_deg,
+        coord_source=claim.coord_source,
+        distance_m=distance_m,
+        flags=flags,
+        is_reviewed=False,
+        by_id=actor.account_id,
+        by_name=actor.name,
     )
-    session.flush()
-    audit.record(
-        session,
-        actor,
-        "patrol.evidence.recorded",
-        subject=("evidence", claim.evidence_id),
-        at=now,
-        facts={"sha256": blob.sha256, "size": blob.size, "flags": flags, "visit_id": str(visit.visit_id)},
-    )
-    return Recorded(claim.evidence_id, is_new=True, distance_m=distance_m, flags=tuple(flags))
 
 
 def _assignment_of(session: Session, actor: Actor, assignment_id: UUID) -> tuple[CaseRow, AssignmentRow]:

@@ -29,6 +29,7 @@ V-1,一村田长,4,field_chief,{VILLAGE},村长甲,村长乙,chief
 G-1,一村网格员,4,grid_officer,{VILLAGE},网格甲,,grid-1
 G-2,一村网格员,4,grid_officer,{VILLAGE},网格乙,,grid-2
 V-2,二村田长,4,field_chief,{OTHER_VILLAGE},村长丙,,chief-2
+W-1,市级网格员,1,grid_officer,{CITY},市网格甲,,
 """
 PEOPLE = {
     "county-2": ("县员乙", "county_officer", COUNTY),

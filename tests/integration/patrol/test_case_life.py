@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from uuid import UUID, uuid4
 
 import psycopg
@@ -233,3 +235,22 @@ def test_opening_twice_changes_nothing_and_newer_suggestions_are_noted(net) -> N
     with net.runtime.database.transaction(net.runtime.system) as session:
         assert service.open_cases_for(session, net.runtime.system, now=net.clock()) == 0
     assert net.state(first) == ("triage", "suspect", 2)
+
+
+def test_of_two_officers_at_one_moment_one_wins_and_the_other_is_told(net) -> None:  # type: ignore[no-untyped-def]
+    patch_id = net.add_patch()
+    together = Barrier(2)
+
+    def act(login: str) -> str:
+        together.wait()
+        try:
+            net.do(login, service.record_verdict, patch_id, UNLAWFUL, expected_version=1)
+        except Conflict as error:
+            return error.code
+        return "done"
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = sorted(pool.map(act, ("county", "county-2")))
+    assert answers == ["done", "patrol.case.version_changed"]
+    assert net.state(patch_id)[2] == 2
+    assert len(net.rows("SELECT seq FROM case_event")) == 2

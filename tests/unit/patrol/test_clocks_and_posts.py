@@ -79,9 +79,10 @@ def test_remaining_days() -> None:
 def post(
     number: int, tier: int, kind: str, holder: str = "甲", deputy: str | None = None, code: str = ""
 ) -> Post:
+    where = code or BY_TIER[tier]
     return Post(
-        UUID(int=number), f"P-{number}", f"岗位{number}", tier, kind, code or BY_TIER[tier], holder, None, deputy, None
-    )  # fmt: skip
+        UUID(int=number), f"P-{number}", f"岗位{number}", tier, kind, where, holder, None, deputy, None
+    )
 
 
 kinds_wanted = st.sampled_from([("station", "field_chief"), ("grid_officer",)])
