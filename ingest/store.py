@@ -220,6 +220,7 @@ def _feature(row: Mapping[Any, Any]) -> LayerFeature:
 
 def _scene(row: SceneRow) -> Scene:
     values = {name: getattr(row, name) for name in Scene.__slots__}
+    values["display_range"] = {name: tuple(row.display_range[name]) for name in row.bands}
     return Scene(**(values | {"bands": tuple(row.bands), "footprint": to_shape(row.footprint)}))
 
 
