@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import MetaData, create_engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from foundation import audit
@@ -90,13 +90,14 @@ def translated() -> Iterator[None]:
         yield
     except LandwardenError:
         raise
-    except DBAPIError as error:
-        if isinstance(error.orig, CONFLICTS):
-            raise Conflict("foundation.database.conflict", reason=str(error.orig).splitlines()[0]) from error
-        if isinstance(error.orig, FULL):
+    except (DBAPIError, psycopg.Error) as error:
+        # COPY runs on the driver's own connection, past SQLAlchemy.
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        reason = (str(cause).splitlines() or [""])[0]
+        if isinstance(cause, CONFLICTS):
+            raise Conflict("foundation.database.conflict", reason=reason) from error
+        if isinstance(cause, FULL):
             raise Unavailable("foundation.database.disk_full") from error
-        if isinstance(error, OperationalError):
-            raise Unavailable(
-                "foundation.database.unreachable", reason=str(error.orig).splitlines()[0]
-            ) from error
+        if isinstance(cause, psycopg.OperationalError):
+            raise Unavailable("foundation.database.unreachable", reason=reason) from error
         raise

@@ -16,7 +16,7 @@ import numpy as np
 from foundation.blobs import storage_error
 from foundation.crs import ellipsoidal_area_m2
 from foundation.divisions import divisions
-from foundation.errors import InvalidInput
+from foundation.errors import Conflict, InvalidInput
 from foundation.ids import derived_id
 from foundation.jobs import JobQueue
 from ingest import service
@@ -159,6 +159,8 @@ def import_layer(
     InvalidInput
         Unknown kind, missing field, bad date, unknown division, no or wrong CRS, empty layer …: each names
         file, field and row.
+    Conflict
+        ``ingest.layer.not_newer``; ``ingest.layer.stored_already`` with another first day.
     """
     from ingest.sources.vector_file import read_vector, source_sha256
 
@@ -169,6 +171,7 @@ def import_layer(
     with runtime.database.transaction(runtime.system) as session:
         known = service.find_imported_layer(session, runtime.system, kind, county_code, digest)
     if known is not None:
+        _refuse_another_day(known, valid_from, file=path.name)
         progress("done", 1.0)
         return known
     table = read_vector(path, names=spec.names, county_code=county_code)
@@ -197,6 +200,17 @@ def import_layer(
         stored = service.register_layer(session, runtime.system, version, features)
     progress("done", 1.0)
     return stored
+
+
+def _refuse_another_day(known: LayerVersion, valid_from: date | None, *, file: str) -> None:
+    """A version is never changed: whoever names another day for a stored file must be told."""
+    if valid_from is not None and valid_from != known.valid_from:
+        raise Conflict(
+            "ingest.layer.stored_already",
+            file=file,
+            stored=known.valid_from.isoformat(),
+            given=valid_from.isoformat(),
+        )
 
 
 @contextmanager

@@ -149,7 +149,9 @@ def map_fields(kind: LayerKind, found: Sequence[str], *, file: str) -> dict[str,
 
 
 def read_date(value: Any, *, file: str, row: int, field_name: str) -> date | None:
-    """A date from a date, datetime, ``2026-03-01``, ``2026/3/1`` or ``20260301``; None when empty.
+    """A date as bureaus write it; None when the field is empty.
+
+    Taken: date, datetime, ``2026-03-01``, ``2026/3/1 0:00:00``, ``2026.3.1``, ``2026年3月1日``, ``20260301``.
 
     Raises
     ------
@@ -162,7 +164,8 @@ def read_date(value: Any, *, file: str, row: int, field_name: str) -> date | Non
         return value.date()
     if isinstance(value, date):
         return value
-    text = str(value).strip()[:10].replace("/", "-").replace(".", "-")
+    text = re.split(r"[日T\s]", read_text(value) or "")[0]
+    text = re.sub(r"[年月/.]", "-", text)
     if match := COMPACT_DATE.match(text):
         text = "-".join(match.groups())
     try:

@@ -128,15 +128,15 @@ def _copy(image: Any, part: Path) -> None:
 
 def _compare(image: Any, part: Path, path: Path) -> None:
     """Read the copy back: GDAL reports success even where the disk filled up under its last tiles."""
-    with open_raster(part, "GTiff") as copy:
-        for window in _strips(image):
-            wanted = read_part(image, window, image.indexes, path)
-            try:
+    try:
+        with rasterio.Env(**GDAL_SETTINGS), rasterio.open(part, driver="GTiff") as copy:
+            for window in _strips(image):
+                wanted = read_part(image, window, image.indexes, path)
                 found = copy.read(window=window)
-            except RasterioError as error:
-                raise OSError(errno.ENOSPC, str(error)) from error
-            if not np.array_equal(wanted.view(np.uint8), found.view(np.uint8)):
-                raise OSError(errno.ENOSPC, "the copy differs")
+                if not np.array_equal(wanted.view(np.uint8), found.view(np.uint8)):
+                    raise OSError(errno.ENOSPC, "the copy differs")
+    except RasterioError as error:
+        raise OSError(errno.ENOSPC, str(error)) from error
 
 
 def _strips(image: Any) -> Iterator[Window]:
