@@ -30,14 +30,16 @@ class TileShelf:
             return tile
         with self._lock:
             gate = self._making.setdefault(key, threading.Lock())
-        with gate:
-            tile = self._get(key)
-            if tile is None:
-                tile = make()
-                self._put(key, tile)
-        with self._lock:
-            self._making.pop(key, None)
-        return tile
+        try:
+            with gate:
+                tile = self._get(key)
+                if tile is None:
+                    tile = make()
+                    self._put(key, tile)
+                return tile
+        finally:
+            with self._lock:
+                self._making.pop(key, None)
 
     def _get(self, key: Hashable) -> bytes | None:
         with self._lock:

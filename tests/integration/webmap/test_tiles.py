@@ -13,8 +13,11 @@ import numpy as np
 import pyogrio
 import pytest
 from PIL import Image
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from foundation.access import Actor
+from foundation.runtime import Runtime
 from webmap.tiles.grid import HALF_M
 
 SignIn = Callable[..., TestClient]
@@ -192,3 +195,19 @@ def test_another_county_sees_empty_ground(client: TestClient, sign_in: SignIn, r
         assert stranger.get(f"/api/v1/tiles/{where}").content == b""
     where = f"/api/v1/tiles/scenes/{scene}/{z}/{x}/{y}.webp"
     assert (client.get(where).status_code, stranger.get(where).status_code) == (200, 404)
+
+
+def test_the_spatial_index_serves_behind_row_level_security(client: TestClient, web_runtime: Runtime) -> None:
+    """Without a leakproof operator the planner may not use it, whatever it costs."""
+    me = client.get("/api/v1/session").json()
+    actor = Actor(UUID(me["account_id"]), me["login"], me["name"], me["role"], me["area_code"])
+    with web_runtime.database.transaction(actor) as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        for table in ("layer_feature", "patch"):
+            plan = session.execute(
+                text(
+                    f"EXPLAIN SELECT count(*) FROM {table} WHERE geometry_3857 &&"
+                    " ST_TileEnvelope(14, 13324, 6489)"
+                )
+            )
+            assert f"idx_{table}_geometry_3857" in "".join(plan.scalars())
