@@ -23,6 +23,7 @@ from detection.surfaces import (
     SurfaceModel,
     class_rules,
     grown,
+    is_film_like,
     is_hard_surface,
     texture,
 )
@@ -80,8 +81,9 @@ def _facts(view: ObjectView, model: SurfaceModel) -> dict[str, float]:
     (_, _), (side_a, side_b), _ = cv2.minAreaRect(np.column_stack([cols, rows]).astype(np.float32))
     length_px, breadth_px = max(side_a, side_b) + 1.0, min(side_a, side_b) + 1.0
     depth = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 3)
+    heart = inside & (depth[1:-1, 1:-1] > min(1.5, 0.5 * float(depth.max())))
     ring = grown(inside, 2 * RING_PX + 1) & ~grown(inside, 5)
-    was_hard = is_hard_surface(view.before, model.before)
+    was_hard = is_hard_surface(view.before, model.before) & ~is_film_like(view.before, model.before)
     near = grown(inside, 7) & ~inside
     facts = {
         "area_m2": area_px * view.gsd_m**2,
@@ -92,7 +94,8 @@ def _facts(view: ObjectView, model: SurfaceModel) -> dict[str, float]:
         "ring_hard_share": _share(was_hard, ring),
         "contact_hard_share": _share(was_hard, near),
         "texture": float(np.median(texture(view.after.brightness)[inside])),
-        "nir_texture": float(np.median(texture(view.after.nir, 5)[inside])),
+        "before_texture": float(np.median(texture(view.before.brightness)[inside])),
+        "nir_texture": float(np.median(texture(view.after.nir, 5)[heart])),
     }
     for name, look in (("before", view.before), ("after", view.after)):
         for feature in ("brightness", "slope", "ndvi", "nir"):
@@ -134,10 +137,12 @@ def _new(facts: dict[str, float], rule: Mapping[str, Any], model: SurfaceModel) 
 def _is_same(facts: dict[str, float], rule: Mapping[str, Any]) -> bool:
     """A limit was crossed, but hardly anything moved."""
     gap = abs(facts["after_brightness"] - facts["before_brightness"]) / max(facts["before_brightness"], 1e-3)
+    restriped = facts["texture"] - facts["before_texture"]
     return bool(
         abs(facts["after_ndvi"] - facts["before_ndvi"]) < rule["same_max_ndvi"]
         and abs(facts["after_slope"] - facts["before_slope"]) < rule["same_max_slope"]
         and gap < rule["same_max_brightness"]
+        and not (facts["film_share"] > 0.3 and abs(restriped) >= rule["same_max_texture"])
     )
 
 
@@ -160,7 +165,8 @@ def _hard(facts: dict[str, float], rule: Mapping[str, Any]) -> tuple[str, float]
     is_long = facts["aspect"] >= rule["road_min_aspect"] and facts["length_m"] >= rule["road_min_length_m"]
     if is_narrow and is_long:
         return "road", 0.7
-    if facts["width_m"] < rule["least_width_m"]:
+    is_haze = facts["core_after_share"] < rule["least_core"]
+    if facts["width_m"] < rule["least_width_m"] or is_haze:
         return "crop_season", 0.4
     is_meagre = facts["width_m"] < rule["village_least_width_m"]
     is_meagre = is_meagre or facts["core_after_share"] < rule["village_least_core"]
@@ -193,7 +199,8 @@ def _demolished(facts: dict[str, float], rule: Mapping[str, Any], model: Surface
 
 
 def _water(facts: dict[str, float], rule: Mapping[str, Any], model: SurfaceModel) -> tuple[str, float]:
-    if facts["area_m2"] >= rule["water_least_m2"] and facts["width_m"] >= rule["water_least_width_m"]:
+    is_large = facts["area_m2"] >= rule["water_least_m2"] and facts["width_m"] >= rule["water_least_width_m"]
+    if is_large and facts["after_ndvi"] < rule["water_max_ndvi"]:
         return "water", 0.9
     return "crop_season", 0.3
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,24 +14,29 @@ SEED = 4108
 SPECKLE_LOOKS = 4.0
 
 
-def unchanged_twin(block: PairPixels, number: int, *, is_speckle: bool) -> PairPixels:
+def unchanged_twins(samples: Sequence[PairPixels], *, is_speckle: bool) -> list[PairPixels]:
     """BEFORE on both dates with the pair's own offset and noise shared between them; speckle for radar.
 
-    Parameters
-    ----------
-    number : int
-        Which block: part of the seed, so that the control repeats bit for bit.
+    The noise of a band is one robust σ for the whole sample: noise that differs from block to block would
+    look like change. The seed holds the block's number, so that the control repeats bit for bit.
     """
+    seen = [block for block in samples if block.is_valid.any()]
+    gaps = [block.after[:, block.is_valid] - block.before[:, block.is_valid] for block in seen]
+    joined = np.concatenate(gaps, axis=1)
+    middle = np.median(joined, axis=1)[:, None, None]
+    sigma = 1.4826 * np.median(np.abs(joined - middle[:, :, 0]), axis=1)[:, None, None]
+    return [_twin(block, number, middle, sigma, is_speckle) for number, block in enumerate(seen)]
+
+
+def _twin(
+    block: PairPixels, number: int, middle: NDArray[Any], sigma: NDArray[Any], is_speckle: bool
+) -> PairPixels:
     random = np.random.default_rng((SEED, number))
-    before, is_valid = block.before, block.is_valid
+    before = block.before
     if is_speckle:
         looks = random.gamma(SPECKLE_LOOKS, 1.0 / SPECKLE_LOOKS, before.shape)
-        return PairPixels(before, (before * np.sqrt(looks)).astype(np.float32), is_valid)
-    gap = block.after[:, is_valid] - before[:, is_valid]
-    middle = np.median(gap, axis=1)
-    sigma = 1.4826 * np.median(np.abs(gap - middle[:, None]), axis=1)
-    sigma_each = sigma[:, None, None] / np.sqrt(2.0)
-    first = before + sigma_each * random.standard_normal(before.shape)
-    second: NDArray[np.float64] = before + middle[:, None, None]
-    second = second + sigma_each * random.standard_normal(before.shape)
-    return PairPixels(first.astype(np.float32), second.astype(np.float32), is_valid)
+        return PairPixels(before, (before * np.sqrt(looks)).astype(np.float32), block.is_valid)
+    each = sigma / np.sqrt(2.0)
+    first = before + each * random.standard_normal(before.shape)
+    second = before + middle + each * random.standard_normal(before.shape)
+    return PairPixels(first.astype(np.float32), second.astype(np.float32), block.is_valid)

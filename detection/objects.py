@@ -28,6 +28,8 @@ from detection.threshold import hysteresis
 from detection.vectorise import clean_mask, label_objects
 
 CLOSE_PX = 5
+EDGE_PX = 3
+"""Mixed pixels of an edge fail every pure rule: one pixel all round belongs to the object."""
 LEAST_SHARE = 0.8
 """An object this much below the smallest area may still reach it within the error of its edge."""
 
@@ -55,6 +57,7 @@ def objects_of_codes(
     codes: NDArray[np.uint8], is_seen: NDArray[np.bool_], *, min_px: float, gsd_m: float
 ) -> Objects:
     """Objects of each group in turn; a pixel belongs to the first that claims it."""
+    least = LEAST_SHARE * min_px
     is_earth = hysteresis((codes == EARTH_EDGE) | (codes == EARTH), codes == EARTH)
     is_built = (codes == HARD) | (codes == FILM)
     is_built |= grown(is_built, 3) & (codes == HARD_EDGE)
@@ -62,21 +65,27 @@ def objects_of_codes(
     is_wet |= grown(is_wet, 3) & (codes == WATER_EDGE)
     masks = {
         "cloud": _clouds(codes, gsd_m),
-        "new": closed(is_built | opened(is_earth, 3), CLOSE_PX),
-        "demolished": opened(closed(codes == DEMOLISHED, CLOSE_PX), 3),
-        "water": is_wet,
-        "dark": opened(closed(codes == DARK, CLOSE_PX), CLOSE_PX),
+        "new": closed(is_built | grown(_least(opened(is_earth, 3), least), EDGE_PX), CLOSE_PX),
+        "demolished": grown(_least(opened(closed(codes == DEMOLISHED, CLOSE_PX), 3), least), EDGE_PX),
+        "water": grown(_least(is_wet, least), EDGE_PX),
+        "dark": grown(_least(opened(closed(codes == DARK, CLOSE_PX), CLOSE_PX), least), EDGE_PX),
     }
     labels = np.zeros(codes.shape, np.int32)
     stats = [np.zeros((1, 5), np.int32)]
     groups = [""]
     for group, mask in masks.items():
         free = mask & is_seen & (labels == 0)
-        count, found, found_stats = label_objects(free, min_px=LEAST_SHARE * min_px)
+        count, found, found_stats = label_objects(free, min_px=least)
         labels = np.where(found > 0, found + (len(groups) - 1), labels).astype(np.int32)
         stats.append(found_stats[1:])
         groups.extend([group] * count)
     return Objects(labels, np.concatenate(stats), tuple(groups))
+
+
+def _least(mask: NDArray[np.bool_], min_px: float) -> NDArray[np.bool_]:
+    """Without the parts that are too small even before their edge is added."""
+    _, labels, _ = label_objects(mask, min_px=min_px)
+    return np.asarray(labels > 0)
 
 
 def _clouds(codes: NDArray[np.uint8], gsd_m: float) -> NDArray[np.bool_]:

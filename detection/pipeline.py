@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from detection.align import Registration, read_aligned, register
 from detection.changes import CHANGED, NO_REAL_CHANGE, NOT_OBSERVED, UNCHANGED, DetectedChange, Detection
 from detection.classify import UNKNOWN, ObjectView, Verdict, classify_object
-from detection.control import unchanged_twin
+from detection.control import unchanged_twins
 from detection.detectors.base import Scorer
 from detection.detectors.irmad import Irmad, IrmadFit
 from detection.detectors.registry import DETECTORS, WITNESSES, SensorChoice, choose_sensor
@@ -351,11 +351,8 @@ def _confidence(verdict: Verdict, witnesses: Mapping[str, float]) -> float:
 
 def _control(run: _Run) -> float:
     """Share of pixels flagged when the same chain fits an unchanged twin of the sample."""
-    twins = [
-        unchanged_twin(block, number, is_speckle=run.choice.sensor == "sar")
-        for number, block in enumerate(run.samples[:: max(1, len(run.samples) // CONTROL_BLOCKS)])
-        if block.is_valid.any()
-    ]
+    some = run.samples[:: max(1, len(run.samples) // CONTROL_BLOCKS)]
+    twins = unchanged_twins(some, is_speckle=run.choice.sensor == "sar")
     fit = _fit_all(run.pair, run.choice, twins, run.fit.screen)
     flags = [_levels(fit, twin)[0][twin.is_valid] == 2 for twin in twins]
     return float(np.concatenate(flags).mean())

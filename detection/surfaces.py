@@ -129,7 +129,7 @@ class SurfaceModel:
         codes[opened(was_firm & ~grown(is_hard, 3), 3)] = DEMOLISHED
         codes[opened(is_water(second) & ~grown(is_water(first), 3), 3)] = WATER
         stripes, old_stripes = texture(second.brightness), texture(first.brightness)
-        was_tunnel = grown(was_film, 3) & (old_stripes > 0.6 * stripes)
+        was_tunnel = grown(was_film, 3) & (old_stripes > 0.75 * stripes)
         fresh = is_hard & ~grown(was_solid, 3)
         is_tunnel = stripes > class_rules()["film"]["min_texture"]
         codes[opened(fresh & is_film & is_tunnel & ~was_tunnel, 2)] = FILM
@@ -190,6 +190,8 @@ def is_film_like(look: Look, soil: SoilLine) -> BoolGrid:
     rule = class_rules()["film"]
     return np.asarray(
         (look.ndvi > rule["min_ndvi"])
+        & (look.ndvi < rule["max_ndvi"])
+        & (look.brightness > class_rules()["hard"]["min_brightness_soil"] * soil.brightness)
         & (look.slope > rule["min_slope_soil"] * soil.slope)
         & (look.slope < class_rules()["hard"]["max_slope_soil"] * soil.slope)
         & (look.brightness < rule["bright_soil"] * soil.brightness)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detection.control import unchanged_twin
+from detection.control import unchanged_twins
 from detection.detectors.base import Detector
 from detection.detectors.irmad import chi_square_survival, fit_irmad
 from detection.detectors.registry import DETECTORS
@@ -125,6 +125,6 @@ def test_radar_in_decibels_is_refused(scenes):
 
 def test_the_control_twin_repeats_and_holds_no_change(scenes):
     block = block_of(scenes.optical_pair())
-    first, second = (unchanged_twin(block, 0, is_speckle=False) for _ in range(2))
+    first, second = (unchanged_twins([block], is_speckle=False)[0] for _ in range(2))
     assert (first.after == second.after).all()
     assert flags(DETECTORS["change_vector"], first).mean() < 0.005
