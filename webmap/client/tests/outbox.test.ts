@@ -3,6 +3,7 @@ import {
   failed, isHeld, nextDue, nextWake, recovered, retried, started, succeeded, summarize, waitMs, type EvidenceItem, type Failure,
   type OutboxItem, type VisitItem,
 } from '@/field/state/outbox'
+import { emptyDraft, isFromGallery, itemsOf, visitLack } from '@/field/state/visitForm'
 import { sha256Hex, uuid7 } from '@/field/state/uuid'
 
 const base = {
@@ -99,5 +100,36 @@ describe('ids and hashes made on the phone', () => {
   })
   it('hashes the bytes of a photo', async () => {
     expect(await sha256Hex(new Blob(['abc']))).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+  })
+})
+
+describe('the visit form', () => {
+  const photoOf = (id: string) => ({ id, file: new Blob(['jpg']), meta: { sha256: 'ab' } as never })
+  const whole = { ...emptyDraft('t1'), finding: 'built' as const, is_stopped: false, photos: [photoOf('p1'), photoOf('p2')] }
+
+  it('asks for what is missing, and for a position last of all', () => {
+    expect(visitLack(emptyDraft('t1'), true, 0)).toBe('finding')
+    expect(visitLack({ ...whole, is_stopped: null }, true, 0)).toBe('stopped')
+    expect(visitLack({ ...whole, finding: 'not_found', is_stopped: null }, true, 0)).toBeNull()
+    expect(visitLack({ ...whole, photos: [] }, true, 0)).toBe('photo')
+    expect(visitLack(whole, true, 201)).toBe('note')
+    expect(visitLack({ ...whole, note: '隔河拍摄' }, true, 201)).toBeNull()
+    expect(visitLack(whole, false, null)).toBe('position')
+  })
+
+  it('makes a visit and its photos, numbered in the order in which they are sent', () => {
+    const made = itemsOf(whole, {
+      accountId: 'a1', patchNumber: 'n', visitId: 'v9', firstCounter: 41, nowIso: '2026-09-14T02:00:00.000Z',
+      place: { lonlat: [112.7, 34.9], accuracy_m: 6, heading_deg: null, heading_source: null },
+    })
+    expect(made.map((item) => [item.kind, item.id, item.counter, item.visit_id])).toEqual([
+      ['visit', 'v9', 41, 'v9'], ['evidence', 'p1', 42, 'v9'], ['evidence', 'p2', 43, 'v9'],
+    ])
+    expect((made[0] as VisitItem).body).toMatchObject({ device_counter: 41, coord_source: 'wgs84', is_stopped: false })
+  })
+
+  it('marks an old file as chosen from the gallery', () => {
+    expect(isFromGallery(1_000_000, 1_030_000)).toBe(false)
+    expect(isFromGallery(0, 1_000_000)).toBe(true)
   })
 })

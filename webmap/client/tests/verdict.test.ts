@@ -3,10 +3,10 @@ import { bodyOf, canJudge, lacking, otherMoves, reasonsFor, startForm } from '@/
 import type { Config, PatchAction, PatchDetail } from '@/shared/api/types'
 
 const action = (name: string, reasonKind: string | null = null): PatchAction => ({
-  action: name, name, needs_reason: reasonKind !== null, reason_kind: reasonKind,
+  action: name, name, via: name.startsWith('judge_') ? 'verdict' : 'move', needs_reason: reasonKind !== null, reason_kind: reasonKind,
 })
 const dispatch: PatchAction = {
-  ...action('dispatch'), targets: [{ post_id: 'p1', title: '西虢镇自然资源所', holder_name: '张某甲', tier: 3 }],
+  ...action('dispatch'), via: 'dispatch', targets: [{ post_id: 'p1', title: '西虢镇自然资源所', holder_name: '张某甲', tier: 3 }],
 }
 const patch = {
   violation_code: 'L04',

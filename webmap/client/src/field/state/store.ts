@@ -91,11 +91,13 @@ export async function putDraft(draft: Draft): Promise<void> {
 
 export const allDraftIds = (): Promise<IDBValidKey[]> => read('drafts', (store) => store.getAllKeys())
 
-export const remembered = <T>(key: string): Promise<T | undefined> =>
-  read('meta', (store) => store.get(key) as IDBRequest<T | undefined>)
+export const remembered = <T>(key: string): Promise<T | null | undefined> =>
+  read('meta', (store) => store.get(key) as IDBRequest<T | null | undefined>)
 
+/** Remembers plain data; the copy also sheds Vue's proxies, which IndexedDB cannot store. */
 export async function keep(key: string, value: unknown): Promise<void> {
-  await write(['meta'], (tx) => tx.objectStore('meta').put(value, key))
+  const plain: unknown = value === undefined ? null : JSON.parse(JSON.stringify(value))
+  await write(['meta'], (tx) => tx.objectStore('meta').put(plain, key))
 }
 
 /** The next number of this device's counter; `count` numbers are taken at once. */

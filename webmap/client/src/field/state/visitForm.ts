@@ -7,19 +7,19 @@ export const FAR_M = 200
 /** A picture whose file is older than this when chosen was not taken just now. */
 const FRESH_MS = 2 * 60_000
 
-export type VisitLack = 'finding' | 'stopped' | 'photo' | 'note'
+export type VisitLack = 'position' | 'finding' | 'stopped' | 'photo' | 'note'
 
 export function emptyDraft(assignmentId: string): Draft {
   return { assignment_id: assignmentId, finding: null, use_text: '', party_text: '', is_stopped: null, note: '', photos: [], saved_at: '' }
 }
 
-/** `distanceM` to the outline; null where there is no position or no outline. */
-export function visitLack(draft: Draft, distanceM: number | null): VisitLack | null {
+/** `distanceM` to the outline; null where the outline is not known on this phone. */
+export function visitLack(draft: Draft, hasPosition: boolean, distanceM: number | null): VisitLack | null {
   if (!draft.finding) return 'finding'
   if (needsStopped(draft) && draft.is_stopped === null) return 'stopped'
   if (draft.photos.length === 0) return 'photo'
-  if ((distanceM === null || distanceM > FAR_M) && draft.note.trim().length < 2) return 'note'
-  return null
+  if (distanceM !== null && distanceM > FAR_M && draft.note.trim().length < 2) return 'note'
+  return hasPosition ? null : 'position'
 }
 
 export const needsStopped = (draft: Draft): boolean => draft.finding === 'built' || draft.finding === 'under_construction' || draft.finding === 'other'

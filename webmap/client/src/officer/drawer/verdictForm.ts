@@ -18,7 +18,7 @@ export function verdictAction(patch: PatchDetail, kind: VerdictKind | null): Pat
 }
 
 export function dispatchAction(patch: PatchDetail): PatchAction | undefined {
-  return patch.actions.find((each) => each.action === 'dispatch')
+  return patch.actions.find((each) => each.via === 'dispatch')
 }
 
 export const canJudge = (patch: PatchDetail): boolean => VERDICTS.some((kind) => verdictAction(patch, kind))
@@ -26,7 +26,7 @@ export const sendsOut = (kind: VerdictKind | null): boolean => kind === null || 
 
 /** Moves that are neither a verdict nor the dispatch: each has its own button. */
 export function otherMoves(patch: PatchDetail): PatchAction[] {
-  return patch.actions.filter((each) => each.action !== 'dispatch' && !each.action.startsWith('judge_'))
+  return patch.actions.filter((each) => each.via === 'move')
 }
 
 /** Reason codes that a verdict may carry; unlawful takes a violation of the taxonomy instead. */
@@ -59,4 +59,16 @@ export function bodyOf(form: VerdictForm, isDispatch: boolean): VerdictBody {
   if (form.note.trim()) body.note = form.note.trim()
   if (isDispatch) body.dispatch_to = form.dispatchTo
   return body
+}
+
+/** A fact that a move asks for besides its reason, as the server names it. */
+export interface AskedFact {
+  name: 'due_on' | 'into_number'
+  isRequired: boolean
+}
+
+export function askedFact(action: PatchAction): AskedFact | null {
+  if (action.action === 'order_rectification') return { name: 'due_on', isRequired: false }
+  if (action.action === 'merge') return { name: 'into_number', isRequired: true }
+  return null
 }

@@ -163,10 +163,19 @@ export function dispatchPatch(postId: string | undefined): Promise<boolean> {
   )
 }
 
-export function makeMove(action: string, name: string, reasonCode?: string, note?: string): Promise<boolean> {
+export interface MoveDetails {
+  reasonCode?: string
+  note?: string
+  facts?: Record<string, string>
+}
+
+export function makeMove(action: string, name: string, { reasonCode, note, facts }: MoveDetails = {}): Promise<boolean> {
   return write(
     (id, version, reason) =>
-      api.move(id, version, { action, reason_code: reasonCode || undefined, note: joined(note, reason) }),
+      api.move(id, version, {
+        action, reason_code: reasonCode || undefined, note: joined(note, reason),
+        facts: facts && Object.keys(facts).length > 0 ? facts : undefined,
+      }),
     (saved) => t('toast.moved', { number: saved.number, action: name }),
     false,
   )

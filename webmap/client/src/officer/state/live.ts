@@ -1,5 +1,6 @@
 /** Live events into what is on the screen: in place, without moving the view or the table. */
 import { ref, shallowRef } from 'vue'
+import { api } from '@/shared/api/client'
 import { openLive, type Live } from '@/shared/api/live'
 import { detail, isOwnWrite, loadDetail } from './drawer'
 import { loadFirst, rows, scheduleCounts, staleCount, updateRow } from './list'
@@ -39,7 +40,7 @@ function onGap(): void {
 
 export function startLive(): void {
   stopLive()
-  live.value = openLive({ onPatch, onGap })
+  live.value = openLive({ onPatch, onGap, onLost: () => void api.checkSession().catch(() => undefined) })
 }
 
 export function stopLive(): void {

@@ -15,6 +15,8 @@ export const api = {
   signIn: (login: string, password: string) =>
     request<Me>('/session', { method: 'POST', body: { login, password }, isSignIn: true }),
   me: () => request<Me>('/session', { isSignIn: true }),
+  /** Like `me`, but a 401 brings the sign-in form. */
+  checkSession: () => request<Me>('/session'),
   signOut: () => request<void>('/session', { method: 'DELETE' }),
   config: () => request<Config>('/config'),
   divisions: (parent: string) => request<Division[]>(`/divisions${query({ parent })}`),
@@ -35,7 +37,7 @@ export const api = {
   move: (
     id: string,
     version: number,
-    body: { action: string; reason_code?: string | undefined; note?: string | undefined },
+    body: { action: string; reason_code?: string | undefined; note?: string | undefined; facts?: Record<string, string> | undefined },
   ) => request<PatchDetail>(`/patches/${id}/moves`, { method: 'POST', version, body }),
   undo: (id: string, version: number) => request<PatchDetail>(`/patches/${id}/undo`, { method: 'POST', version }),
 
@@ -51,6 +53,7 @@ export const api = {
 
   ranking: (values: { period: string; of: 'post' | 'township' | 'county'; tier?: number | undefined }) =>
     request<Ranking>(`/rankings${query(values)}`),
+  issueBulletin: (id: string) => request<Bulletin>(`/bulletins/${id}/issue`, { method: 'POST' }),
   bulletins: () => request<Bulletin[]>('/bulletins'),
 }
 

@@ -13,6 +13,8 @@ export interface LiveHandlers {
   onPatch: (event: LivePatch) => void
   /** After a gap in which events may have been missed: load again what is shown. */
   onGap: () => void
+  /** The stream broke again: the session may have ended. */
+  onLost?: (attempts: number) => void
 }
 
 const SLEEP_MS = 4 * 60_000
@@ -24,7 +26,7 @@ export function backoffMs(n: number): number {
 }
 
 /** Server-sent events with reconnection that the user can see. */
-export function openLive({ onPatch, onGap }: LiveHandlers): Live {
+export function openLive({ onPatch, onGap, onLost }: LiveHandlers): Live {
   const state = ref<'connecting' | 'open' | 'lost'>('connecting')
   const attempts = ref(0)
   const lastEventAt = ref<Date | null>(null)
@@ -58,6 +60,7 @@ export function openLive({ onPatch, onGap }: LiveHandlers): Live {
       source?.close()
       clearTimeout(timer)
       timer = setTimeout(connect, backoffMs(attempts.value))
+      onLost?.(attempts.value)
     })
   }
 

@@ -66,7 +66,8 @@ export interface Config {
   layers: LayerInfo[]
   violations: { code: string; zh: string; en?: string; basis: string }[]
   reasons: ReasonOption[]
-  periods: string[] | { weeks?: string[]; months?: string[] } | null
+  /** Newest first. */
+  periods: { weeks: string[]; months: string[] }
 }
 
 export interface Division {
@@ -153,6 +154,8 @@ export interface Judgement {
   layer_versions: { kind: string; name: string; version_id: string; imported_at: string }[]
   law_date: string
   borderline: boolean
+  measure?: string | null
+  competent_authority_name?: string | null
 }
 
 export interface Verdict {
@@ -173,6 +176,7 @@ export interface TimelineEntry {
   to_state: string | null
   reason_name: string | null
   note: string | null
+  is_undone: boolean
 }
 
 export interface PatchAssignment {
@@ -204,6 +208,18 @@ export interface Evidence {
   url: string
 }
 
+export interface VisitInfo {
+  visit_id: string
+  visitor_name: string
+  device_time: string
+  received_at: string
+  finding: string
+  finding_name: string
+  findings: Record<string, unknown>
+  distance_m: number
+  accuracy_m: number
+}
+
 export interface DispatchTarget {
   post_id: string
   title: string
@@ -214,6 +230,8 @@ export interface DispatchTarget {
 export interface PatchAction {
   action: string
   name: string
+  /** By which endpoint it is made. */
+  via: 'move' | 'verdict' | 'dispatch'
   needs_reason: boolean
   reason_kind: string | null
   targets?: DispatchTarget[] | null
@@ -230,12 +248,17 @@ export interface PatchDetail extends PatchRow {
   before_scene_id: string | null
   after_scene_id: string | null
   internal_state: string
+  internal_state_name: string
+  is_urgent: boolean
+  watch_until: string | null
+  stage_name: string | null
   leads: Lead[]
   overlay: OverlayRow[]
   judgement: Judgement | null
   verdict: Verdict | null
   timeline: TimelineEntry[]
   assignments: PatchAssignment[]
+  visits: VisitInfo[]
   evidence: Evidence[]
   actions: PatchAction[]
   undo: { action_name: string; until: string } | null
@@ -292,9 +315,9 @@ export interface VisitBody {
   assignment_id: string
   device_time: string
   device_counter: number
-  lonlat: Lonlat | null
-  accuracy_m: number | null
-  coord_source: 'wgs84' | 'gcj02' | 'bd09'
+  lonlat: Lonlat
+  accuracy_m: number
+  coord_source: 'wgs84' | 'cgcs2000' | 'gcj02' | 'bd09'
   heading_deg?: number | null
   heading_source?: string | null
   finding: Finding
@@ -305,26 +328,36 @@ export interface VisitBody {
 }
 
 export interface RankingRow {
-  rank: number
+  /** 1 is best; null where nothing was asked. */
+  rank: number | null
   change: number | null
   name: string
   unit_name: string
-  post_title: string | null
-  required: number | null
-  valid: number | null
-  raw: number | null
+  post_title: string
+  required: number
+  valid: number
+  raw: number
   completion_rate: number | null
   attainment_rate: number | null
   score: number | null
   small_sample: boolean
+  rates: Record<string, number | null>
+}
+
+export interface Definition {
+  key: string
+  zh: string
+  formula: string
 }
 
 export interface Ranking {
   period: string
   from: string
   to: string
+  of: string
+  persons_ranked: boolean
   rows: RankingRow[]
-  definitions: { key: string; zh: string; en?: string; formula: string }[]
+  definitions: Definition[]
 }
 
 export interface Bulletin {
@@ -332,8 +365,10 @@ export interface Bulletin {
   kind: string
   kind_name: string
   period: string
-  number: string | null
+  division_code: string
+  number: string
   status: string
+  drafted_at: string
   issued_at: string | null
   facts: Record<string, unknown>
   files: { name: string; media_type: string; sha256: string; url: string }[]
