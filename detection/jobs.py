@@ -14,7 +14,7 @@ from foundation.ids import derived_id
 from foundation.jobs import JobQueue
 
 if TYPE_CHECKING:
-    from detection.changes import DetectedChange, Detection
+    from detection.pixels.changes import DetectedChange, Detection
     from foundation.runtime import Runtime
     from ingest.scenes import Scene
 
@@ -55,10 +55,10 @@ def detect(
     Raises
     ------
     InvalidInput
-        Whatever `detection.pipeline.detect_pair` refuses; ``detection.run.different_counties``.
+        Whatever `detection.pixels.pipeline.detect_pair` refuses; ``detection.run.different_counties``.
     """
     from detection import runs
-    from detection.pipeline import VERSION
+    from detection.pixels.pipeline import VERSION
     from ingest.raster import file_sha256
 
     before, after = _scenes(runtime, before_scene_id, after_scene_id)
@@ -145,7 +145,7 @@ def _scenes(runtime: Runtime, before_scene_id: str, after_scene_id: str) -> tupl
 def _compare(
     runtime: Runtime, before: Scene, after: Scene, *, cloud_mask: str | None, progress: Progress | None
 ) -> Detection:
-    from detection.pipeline import detect_pair
+    from detection.pixels.pipeline import detect_pair
 
     return detect_pair(
         runtime.blobs.path(before.cog_sha256),
@@ -164,7 +164,7 @@ def _date_text(moment: datetime) -> str:
 
 
 def _keep_change(runtime: Runtime, detection: Detection) -> str:
-    from detection.pair_files import write_change_raster
+    from detection.pixels.pair_files import write_change_raster
 
     with TemporaryDirectory(prefix="change-", dir=runtime.settings.data_dir) as folder:
         path = Path(folder) / "change.tif"
@@ -176,7 +176,7 @@ def _keep_chips(
     runtime: Runtime, before: Scene, after: Scene, changes: Sequence[DetectedChange]
 ) -> list[tuple[str, str]]:
     """Chips of each change at both dates, as blobs."""
-    from detection.chips import chip_source, cut_chips
+    from detection.pixels.chips import chip_source, cut_chips
 
     outlines = [change.outline for change in changes]
     pictures = [

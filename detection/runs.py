@@ -20,7 +20,7 @@ from foundation.ids import derived_id
 from ingest.scenes import Scene
 
 if TYPE_CHECKING:
-    from detection.changes import DetectedChange, Detection
+    from detection.pixels.changes import DetectedChange, Detection
 
 
 @dataclass(frozen=True, slots=True)

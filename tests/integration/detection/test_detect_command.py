@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from detection import pair_cli
 from detection.evaluate import score_pixels
-from detection.pipeline import detect_pair
+from detection.pixels.pipeline import detect_pair
 from foundation.crs import ellipsoidal_area_m2
 from foundation.errors import InvalidInput
 

@@ -1,4 +1,4 @@
-"""The chain on the synthetic county at 2 m: what was planted is found, what only grew or was harvested is not."""
+"""The chain on the synthetic county at 2 m: what was planted is found, what only grew is not."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from detection.changes import CHANGED, Detection
 from detection.evaluate import match_objects
-from detection.pipeline import detect_pair
+from detection.pixels.changes import CHANGED, Detection
+from detection.pixels.pipeline import detect_pair
 from ingest.sources.synthetic.county import build_county
 
 METRES = 4547
@@ -84,7 +84,7 @@ def test_a_change_left_out_of_the_pixels_is_not_found(county, tmp_path):
 
 
 def test_a_delivered_cloud_mask_is_not_observed(county):
-    files, detection = county
+    files, _ = county
     masked = detect_pair(files.before, files.after, cloud_mask=files.after_cloud)
     assert masked.cloud_share > 0
     assert masked.observed_share < 1.0

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detection.align import read_aligned, register
+from detection.pixels.align import read_aligned, register
 from foundation.errors import InvalidInput
 from ingest.pair import Box, open_pair
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detection.control import unchanged_twins
-from detection.detectors.base import Detector
-from detection.detectors.irmad import chi_square_survival, fit_irmad
-from detection.detectors.registry import DETECTORS
 from detection.evaluate import score_pixels
-from detection.normalise import fit_normalisation
-from detection.threshold import choose_cut, otsu
+from detection.pixels.control import unchanged_twins
+from detection.pixels.detectors.base import Detector
+from detection.pixels.detectors.irmad import chi_square_survival, fit_irmad
+from detection.pixels.detectors.registry import DETECTORS
+from detection.pixels.normalise import fit_normalisation
+from detection.pixels.threshold import choose_cut, otsu
 from foundation.errors import InvalidInput
 from ingest.pair import PairPixels
 

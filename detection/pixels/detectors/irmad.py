@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.detectors.base import DetectorSpec, FloatGrid, Samples, gather
+from detection.pixels.detectors.base import DetectorSpec, FloatGrid, Samples, gather
 from foundation.errors import InvalidInput
 from ingest.pair import PairPixels
 

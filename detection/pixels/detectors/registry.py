@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from detection.detectors.base import Detector
-from detection.detectors.change_vector import ChangeVector
-from detection.detectors.irmad import Irmad
-from detection.detectors.sar_log_ratio import SarLogRatio
+from detection.pixels.detectors.base import Detector
+from detection.pixels.detectors.change_vector import ChangeVector
+from detection.pixels.detectors.irmad import Irmad
+from detection.pixels.detectors.sar_log_ratio import SarLogRatio
 from foundation.errors import InvalidInput
 from ingest.raster import RasterInfo
 

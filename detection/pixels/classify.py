@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.surfaces import (
+from detection.pixels.surfaces import (
     DEMOLISHED,
     EARTH,
     EARTH_EDGE,

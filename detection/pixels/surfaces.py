@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.detectors.base import Samples
-from detection.indices import BandRoles, FloatGrid, normalised_difference
-from detection.normalise import Normalisation
+from detection.pixels.detectors.base import Samples
+from detection.pixels.indices import BandRoles, FloatGrid, normalised_difference
+from detection.pixels.normalise import Normalisation
 
-RULES_FILE = Path(__file__).resolve().parents[1] / "data" / "rules" / "change_classes.toml"
+RULES_FILE = Path(__file__).resolve().parents[2] / "data" / "rules" / "change_classes.toml"
 BANDS = ("blue", "green", "red", "nir")
 HALO_PX = 16
 NONE, HARD, FILM, EARTH, EARTH_EDGE, DEMOLISHED, WATER, DARK, HARD_EDGE, WATER_EDGE, CLOUD = range(11)

@@ -8,8 +8,8 @@ from typing import Any
 import geopandas as gpd
 import shapely
 
-from detection.changes import NO_REAL_CHANGE
 from detection.evaluate import match_objects
+from detection.pixels.changes import NO_REAL_CHANGE
 from foundation.crs import gauss_krueger_epsg, parse_crs
 from foundation.errors import InvalidInput
 

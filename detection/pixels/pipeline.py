@@ -13,21 +13,28 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.align import Registration, read_aligned, register
-from detection.changes import CHANGED, NO_REAL_CHANGE, NOT_OBSERVED, UNCHANGED, DetectedChange, Detection
-from detection.classify import UNKNOWN, ObjectView, Verdict, classify_object
-from detection.control import unchanged_twins
-from detection.detectors.base import Scorer
-from detection.detectors.irmad import Irmad, IrmadFit
-from detection.detectors.registry import DETECTORS, WITNESSES, SensorChoice, choose_sensor
-from detection.executor import BLOCK_PX, block_boxes, default_workers, run_blocks
-from detection.indices import BandRoles, band_roles
-from detection.normalise import Normalisation, fit_normalisation
-from detection.objects import Objects, object_box, objects_of_codes, objects_of_levels
-from detection.screening import CloudScreen
-from detection.surfaces import HALO_PX, SurfaceModel
-from detection.threshold import Cut, choose_cut
-from detection.vectorise import outline_objects
+from detection.pixels.align import Registration, read_aligned, register
+from detection.pixels.changes import (
+    CHANGED,
+    NO_REAL_CHANGE,
+    NOT_OBSERVED,
+    UNCHANGED,
+    DetectedChange,
+    Detection,
+)
+from detection.pixels.classify import UNKNOWN, ObjectView, Verdict, classify_object
+from detection.pixels.control import unchanged_twins
+from detection.pixels.detectors.base import Scorer
+from detection.pixels.detectors.irmad import Irmad, IrmadFit
+from detection.pixels.detectors.registry import DETECTORS, WITNESSES, SensorChoice, choose_sensor
+from detection.pixels.executor import BLOCK_PX, block_boxes, default_workers, run_blocks
+from detection.pixels.indices import BandRoles, band_roles
+from detection.pixels.normalise import Normalisation, fit_normalisation
+from detection.pixels.objects import Objects, object_box, objects_of_codes, objects_of_levels
+from detection.pixels.screening import CloudScreen
+from detection.pixels.surfaces import HALO_PX, SurfaceModel
+from detection.pixels.threshold import Cut, choose_cut
+from detection.pixels.vectorise import outline_objects
 from foundation.errors import InvalidInput
 from ingest.pair import Box, ImagePair, PairPixels, PairReader, open_pair
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.detectors.base import Samples, gather
-from detection.detectors.irmad import SAMPLE_PIXELS, IrmadFit, chi_square_survival
+from detection.pixels.detectors.base import Samples, gather
+from detection.pixels.detectors.irmad import SAMPLE_PIXELS, IrmadFit, chi_square_survival
 
 MIN_NO_CHANGE_SHARE = 0.2
 NO_CHANGE_P = 0.05

@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.changes import NOT_OBSERVED, Detection
+from detection.pixels.changes import NOT_OBSERVED, Detection
 from foundation.crs import STORAGE_EPSG
 from ingest.raster import write_byte_raster, written_whole
 

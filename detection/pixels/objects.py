@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.surfaces import (
+from detection.pixels.surfaces import (
     CLOUD,
     DARK,
     DEMOLISHED,
@@ -24,8 +24,8 @@ from detection.surfaces import (
     grown,
     opened,
 )
-from detection.threshold import hysteresis
-from detection.vectorise import clean_mask, label_objects
+from detection.pixels.threshold import hysteresis
+from detection.pixels.vectorise import clean_mask, label_objects
 
 CLOSE_PX = 5
 EDGE_PX = 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.detectors.base import Samples
+from detection.pixels.detectors.base import Samples
 from ingest.raster import RasterInfo
 
 FloatGrid = NDArray[np.float32]

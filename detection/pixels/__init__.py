@@ -1,0 +1,1 @@
+"""Two dates of pixels in, outlined and typed changes out: registration, scores, objects, classes."""
