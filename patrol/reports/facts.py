@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -83,6 +83,12 @@ def load_ledger(session: Session, scope: Scope, period: Period) -> Ledger:
     )
 
 
+def with_coverage(session: Session, scope: Scope, ledger: Ledger) -> Ledger:
+    """The ledger with the ground that tracks covered: costs more than all the rest, so asked for by name."""
+    found = store.coverage(session, scope.division.prefix, scope.period.starts_at, scope.end)
+    return replace(ledger, coverage=found)
+
+
 def person_rankings(session: Session, scope: Scope) -> list[tuple[PersonGroup, list[RankingRow]]]:
     """Rankings of persons with the change since the period before; none where only units are ranked."""
     policy = ranking_policy()
@@ -114,7 +120,7 @@ def unit_ranking(session: Session, scope: Scope, level: int) -> list[RankingRow]
 def gather(session: Session, scope: Scope, *, kind: str, number: str, dated: date) -> Facts:
     """All facts of a bulletin. What is not in them is in no document."""
     prefix, period = scope.division.prefix, scope.period
-    ledger = load_ledger(session, scope, period)
+    ledger = with_coverage(session, scope, load_ledger(session, scope, period))
     moves = store.moves(session, prefix, period.starts_at, scope.end)
     leads = store.leads_by_source(session, prefix, period.starts_at, scope.end)
     unlawful = _numbers(moves, "confirm_unlawful")

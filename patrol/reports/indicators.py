@@ -81,6 +81,15 @@ class Rectification(NamedTuple):
     accepted_at: datetime | None
 
 
+class Coverage(NamedTuple):
+    """Cultivated ground of one grid cell, and how much of it lies near valid tracks of the period."""
+
+    cell_code: str
+    division_code: str
+    cropland_m2: float
+    near_m2: float
+
+
 @dataclass(frozen=True)
 class Ledger:
     """All facts that indicators are counted from."""
@@ -91,6 +100,7 @@ class Ledger:
     steps: Sequence[Step] = ()
     decisions: Sequence[Decision] = ()
     rectifications: Sequence[Rectification] = ()
+    coverage: Sequence[Coverage] = ()
 
     def within(self, prefix: str) -> Ledger:
         """The facts of one unit: the division and all below it."""
@@ -102,6 +112,7 @@ class Ledger:
             [item for item in self.steps if item.division_code.startswith(prefix)],
             [item for item in self.decisions if item.division_code.startswith(prefix)],
             [item for item in self.rectifications if item.division_code.startswith(prefix)],
+            [item for item in self.coverage if item.division_code.startswith(prefix)],
         )
 
 
@@ -143,6 +154,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition("valid", "有效巡查次数", "本期内符合有效巡查条件的次数（每人封顶前为实际次数）"),
     Definition("completion_rate", "巡查完成率", "Σ min(有效次数, 定额) ÷ Σ 定额，每人封顶"),
     Definition("attainment_rate", "达标率", "完成定额的人数 ÷ 有定额的人数"),
+    Definition("coverage_rate", "覆盖率", "有效轨迹100米以内的耕地面积 ÷ 网格耕地面积"),
     Definition("self_found_rate", "自主发现率", "由巡查、视频或群众首先发现的确认违法 ÷ 本期全部确认违法"),
     Definition(
         "on_time_verification_rate", "核实及时率", "按期完成的现场核查 ÷ 到期的现场核查（含超期未办）"
@@ -201,6 +213,14 @@ def attainment_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicato
     people = [person for person in ledger.persons if person.required > 0]
     met = [str(person.post_id) for person in people if done.get(person.post_id, 0) >= person.required - 1e-9]
     return ratio("attainment_rate", (str(person.post_id) for person in people), met)
+
+
+def coverage_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
+    """覆盖率: cultivated area (m²) within 100 m of valid tracks; the coverage is of the ledger's period."""
+    asked, near = sum(c.cropland_m2 for c in ledger.coverage), sum(c.near_m2 for c in ledger.coverage)
+    items = tuple(sorted(cell.cell_code for cell in ledger.coverage))
+    counted = tuple(sorted(cell.cell_code for cell in ledger.coverage if cell.near_m2 > 0))
+    return Indicator("coverage_rate", near / asked if asked else None, near, asked, items, counted)
 
 
 def self_found_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
@@ -265,6 +285,7 @@ INDICATORS: Mapping[str, Callable[[Ledger, Period, datetime], Indicator]] = {
     "valid": valid,
     "completion_rate": completion_rate,
     "attainment_rate": attainment_rate,
+    "coverage_rate": coverage_rate,
     "self_found_rate": self_found_rate,
     "on_time_verification_rate": on_time_verification_rate,
     "on_time_closure_rate": on_time_closure_rate,

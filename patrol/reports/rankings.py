@@ -71,6 +71,8 @@ class RankingRow:
     score: float | None
     small_sample: bool
     rates: Mapping[str, float | None]
+    group: str = ""
+    """Persons who are ranked against each other; empty for units."""
 
 
 def rank_persons(
@@ -102,6 +104,7 @@ def rank_persons(
                 # A person's quota of one or two is a person's quota; smallness speaks of samples.
                 small_sample=False,
                 rates={},
+                group=group.key,
             )
         )
     return with_ranks(rows)

@@ -131,7 +131,8 @@ def indicators(
     """All indicators of an area and period, each with the items behind it."""
     scope = _scope(actor, period, division_code, profile, now)
     require(actor, "report.view", scope.division.code)
-    return compute(facts.load_ledger(session, scope, scope.period), scope.period, now)
+    ledger = facts.load_ledger(session, scope, scope.period)
+    return compute(facts.with_coverage(session, scope, ledger), scope.period, now)
 
 
 def draft_bulletin(

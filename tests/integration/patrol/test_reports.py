@@ -282,3 +282,33 @@ def test_city_ranks_counties_too(net) -> None:  # type: ignore[no-untyped-def]
     assert [file.name for file in issued.files] == ["焦作市“一网两长”巡查月排名2026-09.xlsx"]
     with net.runtime.database.transaction(net.runtime.system) as session:
         assert session.execute(text("SELECT count(*) FROM bulletin")).scalar() == 1
+
+
+def test_coverage_counts_cropland_near_valid_tracks(net) -> None:  # type: ignore[no-untyped-def]
+    with net.runtime.database.transaction(net.runtime.system) as session:
+        session.execute(
+            text(
+                "INSERT INTO layer_version (version_id, layer_kind, county_code, source_name, source_sha256,"
+                " source_crs, feature_count, decisions, valid_from, imported_at) VALUES (:v, 'land_survey',"
+                " '410883', 't', 't', 'EPSG:4490', 2, '{}', '2026-01-01', now())"
+            ),
+            {"v": UUID(int=7)},
+        )
+        # Two fields of about 0.37 km²: the walk goes along the south edge of the first, 5 km from the second.
+        for number, (west, south) in enumerate(((112.745, 34.945), (112.775, 34.955))):
+            box = f"MULTIPOLYGON((({west} {south},{west + 0.004} {south},{west + 0.004} {south + 0.004},"
+            box += f"{west} {south + 0.004},{west} {south})))"
+            session.execute(
+                text(
+                    "INSERT INTO layer_feature (version_id, layer_kind, county_code, feature_no, name,"
+                    " land_class_code, attributes, area_m2, geometry) VALUES (:v, 'land_survey', '410883',"
+                    " :no, '', '0101', '{}', 1, ST_GeomFromText(:box, 4490))"
+                ),
+                {"v": UUID(int=7), "no": str(number), "box": box},
+            )
+    net.do("grid-1", service.record_patrol, outing(net, "G-1"))
+    net.do("grid-1", service.record_patrol, outing(net, "G-1", mock=True))
+    found = net.do("manager", service.indicators, period="2026-W37")["coverage_rate"]
+    # A strip of 100 m along a field of 444 m, and a second field that nobody came near.
+    assert found.value == pytest.approx(100 / 444 / 2, rel=0.03)
+    assert len(found.items) == 2

@@ -19,6 +19,7 @@ from patrol.reports.excel import safe
 from patrol.reports.indicators import (
     DEFINITIONS,
     INDICATORS,
+    Coverage,
     Decision,
     Ledger,
     Outing,
@@ -130,6 +131,13 @@ def test_rectified_by_area_and_by_count() -> None:
     )
     assert value("rectified_rate", ledger) == pytest.approx(3500 / 4500)
     assert value("rectified_count_rate", ledger) == pytest.approx(2 / 3)
+
+
+def test_coverage_is_by_area() -> None:
+    cells = [Coverage("c1", A, 3000.0, 1000.0), Coverage("c2", B, 1000.0, 0.0)]
+    found = compute(Ledger(coverage=cells), WEEK, NOW)["coverage_rate"]
+    assert (found.value, found.items, found.counted) == (0.25, ("c1", "c2"), ("c1",))
+    assert Ledger(coverage=cells).within(B).coverage == [cells[1]]
 
 
 posts = st.integers(1, 6)
