@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import procrastinate
@@ -24,11 +24,8 @@ from sqlalchemy.orm import Session
 from foundation.db import driver_connection
 from foundation.errors import InvalidInput, LandwardenError, NotAllowed, NotFound
 
-if TYPE_CHECKING:
-    from foundation.runtime import Runtime
-
 Job = Callable[..., None]
-"""``job(runtime, **arguments)``; arguments are JSON values. Idempotent: it may run twice."""
+"""``job(runtime, **arguments)``, the runtime being what `JobQueue.bind` was given; arguments are JSON values. Idempotent: it may run twice."""
 MAX_TRIES = 5
 STALLED_AFTER_S = 45.0
 log = structlog.get_logger()
@@ -55,7 +52,7 @@ class JobQueue:
 
     def __init__(self, database_url: str) -> None:
         self._conninfo = conninfo(database_url)
-        self._runtime: Runtime | None = None
+        self._runtime: object | None = None
         self.listener: Callable[[str], None] | None = None
         """Told the name of each job that begins in this process: for progress."""
         self.last_refusal: LandwardenError | None = None
@@ -64,7 +61,7 @@ class JobQueue:
         sweep = self.app.task(name="foundation.retry_stalled", pass_context=True)(self._retry_stalled)
         self.app.periodic(cron="* * * * *")(sweep)
 
-    def bind(self, runtime: Runtime) -> None:
+    def bind(self, runtime: object) -> None:
         """Give jobs the runtime they work with, and load those of all floors."""
         self._runtime = runtime
         for point in sorted(entry_points(group="landwarden.jobs"), key=lambda entry: entry.name):
