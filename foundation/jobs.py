@@ -25,7 +25,10 @@ from foundation.db import driver_connection
 from foundation.errors import InvalidInput, LandwardenError, NotAllowed, NotFound
 
 Job = Callable[..., None]
-"""``job(runtime, **arguments)``, the runtime being what `JobQueue.bind` was given; arguments are JSON values. Idempotent: it may run twice."""
+"""``job(runtime, **arguments)``; the runtime is what `JobQueue.bind` was given, arguments are JSON values.
+
+Idempotent: a job may run twice.
+"""
 MAX_TRIES = 5
 STALLED_AFTER_S = 45.0
 log = structlog.get_logger()
