@@ -117,8 +117,9 @@ def coverage(session: Session, prefix: str, begin: datetime, end: datetime) -> l
     rows = _all(
         session,
         "WITH near AS (SELECT ST_Subdivide(ST_Union(ST_SetSRID(ST_Buffer("
-        "  ST_Simplify(track, 0.00003)::geography, 100, 'quad_segs=2')::geometry, 4490)), 64) AS shape FROM patrol WHERE is_valid AND track IS NOT NULL"
-        "  AND starts_with(division_code, :prefix) AND started_at >= :begin AND started_at < :end),"
+        "  ST_Simplify(track, 0.00003)::geography, 100, 'quad_segs=2')::geometry, 4490)), 64) AS shape"
+        "  FROM patrol WHERE is_valid AND track IS NOT NULL AND starts_with(division_code, :prefix)"
+        "  AND started_at >= :begin AND started_at < :end),"
         " crop AS (SELECT c.code, c.division_code, CASE WHEN ST_CoveredBy(f.geometry, c.geometry)"
         "  THEN f.geometry ELSE ST_Intersection(f.geometry, c.geometry) END AS shape"
         "  FROM grid_cell c JOIN layer_feature f ON ST_Intersects(f.geometry, c.geometry)"
