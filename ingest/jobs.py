@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from ingest.scenes import Scene
 
 if TYPE_CHECKING:
     from foundation.runtime import Runtime
+    from ingest.sources.geotiff import CheckedImage
     from ingest.sources.vector_file import VectorTable
 
 
@@ -84,7 +85,7 @@ def import_scene(
     Unavailable
         The disk is full; nothing half-written stays.
     """
-    from ingest.sources.geotiff import check_image, write_cog
+    from ingest.sources.geotiff import check_image
 
     service.county_division(county_code)
     if kind not in SCENE_KINDS:
@@ -97,45 +98,48 @@ def import_scene(
     if known is not None:
         progress("done", 1.0)
         return known
-    moment = parse_acquired(acquired_at, field="--acquired-at") if acquired_at else image.info.acquired_at
-    if moment is None:
-        raise InvalidInput("ingest.scene.no_date", file=path.name)
-    if not touches(image.footprint.bounds, county_code):
-        west, south, _, _ = image.footprint.bounds
-        raise InvalidInput(
-            "ingest.scene.elsewhere",
-            file=path.name,
-            crs=image.crs,
-            west=round(west, 4),
-            south=round(south, 4),
-        )
-    progress("convert", 0.0)
-    with _workplace(runtime) as folder:
-        cog = folder / "scene.tif"
-        write_cog(path, cog)
-        progress("store", 0.0)
-        blob = runtime.blobs.put_file(cog)
+    moment = _acquired(image, acquired_at, county_code=county_code)
+    cog_sha256 = _store_cog(runtime, path, progress)
     scene = Scene(
         scene_id=derived_id("scene", image.info.sha256),
         county_code=county_code,
         kind=kind,
         sensor=sensor or image.info.sensor or "unknown",
         acquired_at=moment,
-        bands=image.bands,
-        gsd_m=image.gsd_m,
-        crs=image.crs,
-        cloud_pct=image.cloud_pct,
-        footprint=image.footprint,
         source_name=path.name,
         source_sha256=image.info.sha256,
-        cog_sha256=blob.sha256,
-        display_range=image.display_range,
+        cog_sha256=cog_sha256,
         imported_at=runtime.clock(),
+        **image.facts(),
     )
     with runtime.database.transaction(runtime.system) as session:
         stored = service.register_scene(session, runtime.system, scene)
     progress("done", 1.0)
     return stored
+
+
+def _store_cog(runtime: Runtime, path: Path, progress: Progress) -> str:
+    from ingest.sources.geotiff import write_cog
+
+    progress("convert", 0.0)
+    with _workplace(runtime) as folder:
+        cog = folder / "scene.tif"
+        write_cog(path, cog)
+        progress("store", 0.0)
+        return runtime.blobs.put_file(cog).sha256
+
+
+def _acquired(image: CheckedImage, told: str | None, *, county_code: str) -> datetime:
+    """When the image was taken, once its place is known to be in the county's city."""
+    file = image.info.path.name
+    moment = parse_acquired(told, field="--acquired-at") if told else image.info.acquired_at
+    if moment is None:
+        raise InvalidInput("ingest.scene.no_date", file=file)
+    if not touches(image.footprint.bounds, county_code):
+        west, south, _, _ = image.footprint.bounds
+        place = {"west": round(west, 4), "south": round(south, 4)}
+        raise InvalidInput("ingest.scene.elsewhere", file=file, crs=image.crs, **place)
+    return moment
 
 
 def import_layer(
@@ -171,16 +175,11 @@ def import_layer(
     with runtime.database.transaction(runtime.system) as session:
         known = service.find_imported_layer(session, runtime.system, kind, county_code, digest)
     if known is not None:
-        _refuse_another_day(known, valid_from, file=path.name)
         progress("done", 1.0)
-        return known
+        return _unless_another_day(known, valid_from, file=path.name)
     table = read_vector(path, names=spec.names, county_code=county_code)
     mapping = map_fields(spec, list(table.columns), file=path.name)
-    features = []
-    for feature in read_features(spec, table, mapping, file=path.name):
-        features.append(feature)
-        if len(features) % 1000 == 0:
-            progress("rows", len(features) / len(table))
+    features = list(_watched(read_features(spec, table, mapping, file=path.name), len(table), progress))
     now = runtime.clock()
     version = LayerVersion(
         version_id=derived_id("layer", kind, county_code, digest),
@@ -202,7 +201,14 @@ def import_layer(
     return stored
 
 
-def _refuse_another_day(known: LayerVersion, valid_from: date | None, *, file: str) -> None:
+def _watched(features: Iterable[LayerFeature], count: int, progress: Progress) -> Iterator[LayerFeature]:
+    for number, feature in enumerate(features):
+        if number % 1000 == 0:
+            progress("rows", number / count)
+        yield feature
+
+
+def _unless_another_day(known: LayerVersion, valid_from: date | None, *, file: str) -> LayerVersion:
     """A version is never changed: whoever names another day for a stored file must be told."""
     if valid_from is not None and valid_from != known.valid_from:
         raise Conflict(
@@ -211,16 +217,17 @@ def _refuse_another_day(known: LayerVersion, valid_from: date | None, *, file: s
             stored=known.valid_from.isoformat(),
             given=valid_from.isoformat(),
         )
+    return known
 
 
 @contextmanager
 def _workplace(runtime: Runtime) -> Iterator[Path]:
     """A folder for the work; what a killed import left a day ago goes first."""
     root = runtime.settings.data_dir
-    for left in root.glob(f"{WORKPLACE}*"):
-        if time.time() - left.stat().st_mtime > ABANDONED_AFTER_S:
-            shutil.rmtree(left, ignore_errors=True)
     try:
+        for left in root.glob(f"{WORKPLACE}*"):
+            if time.time() - left.stat().st_mtime > ABANDONED_AFTER_S:
+                shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=WORKPLACE, dir=root) as folder:
             yield Path(folder)
     except OSError as error:

@@ -61,6 +61,11 @@ class CheckedImage:
     footprint: BaseGeometry
     display_range: dict[str, tuple[float, float]]
 
+    def facts(self) -> dict[str, Any]:
+        """What a scene takes over as it is."""
+        names = ("bands", "gsd_m", "crs", "cloud_pct", "footprint", "display_range")
+        return {name: getattr(self, name) for name in names}
+
 
 def check_image(path: Path) -> CheckedImage:
     """Check a GeoTIFF and say what it is.
