@@ -102,6 +102,17 @@ def test_what_one_does_the_others_in_the_area_see_at_once(visitor: Callable[[str
         stranger.next_event(1.0)
 
 
+def test_small_answers_are_not_held_back(visitor: Callable[[str], Browser]) -> None:
+    """Nagle's algorithm with delayed acknowledgements would cost 40 ms an answer."""
+    officer = visitor("officer")
+    spent = []
+    for _ in range(30):
+        started = time.perf_counter()
+        assert officer.http.get("/api/v1/health").status_code == 200
+        spent.append(time.perf_counter() - started)
+    assert sorted(spent)[len(spent) // 2] < 0.03
+
+
 def test_streams_end_when_the_server_stops(visitor: Callable[[str], Browser], server: WebServer) -> None:
     listener = visitor("officer").listen()
     started = time.monotonic()
