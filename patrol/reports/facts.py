@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import shapely
 from sqlalchemy import text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
@@ -37,6 +38,7 @@ from patrol.reports.bulletins import (
     summary,
     title_of,
 )
+from patrol.reports.coverage import Field, cover
 from patrol.reports.indicators import DEFINITIONS, Ledger, Person, Step, compute
 from patrol.reports.rankings import (
     PersonGroup,
@@ -85,8 +87,13 @@ def load_ledger(session: Session, scope: Scope, period: Period) -> Ledger:
 
 def with_coverage(session: Session, scope: Scope, ledger: Ledger) -> Ledger:
     """The ledger with the ground that tracks covered: costs more than all the rest, so asked for by name."""
-    found = store.coverage(session, scope.division.prefix, scope.period.starts_at, scope.end)
-    return replace(ledger, coverage=found)
+    prefix = scope.division.prefix
+    fields = [
+        Field(row["code"], row["division_code"], shapely.from_wkb(bytes(row["shape"])), row["area_m2"])
+        for row in store.cropland(session, prefix)
+    ]
+    lines = store.tracks(session, prefix, scope.period.starts_at, scope.end)
+    return replace(ledger, coverage=cover(fields, [shapely.from_wkb(line) for line in lines]))
 
 
 def person_rankings(session: Session, scope: Scope) -> list[tuple[PersonGroup, list[RankingRow]]]:

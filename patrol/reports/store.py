@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
-from patrol.reports.indicators import Coverage, Decision, Outing, Rectification, Step, Verification
+from patrol.reports.indicators import Decision, Outing, Rectification, Step, Verification
 from patrol.tables import BulletinRow
 
 FIRST_SOURCE = """
@@ -109,32 +109,33 @@ def rectifications(session: Session, prefix: str) -> list[Rectification]:
     return [Rectification(**row) for row in rows]
 
 
-def coverage(session: Session, prefix: str, begin: datetime, end: datetime) -> list[Coverage]:
-    """Cultivated ground of each grid cell, and how much of it lies within 100 m of valid tracks.
-
-    Cropland is that of the newest change survey (classes 0101-0103); areas are ellipsoidal.
-    """
+def tracks(session: Session, prefix: str, begin: datetime, end: datetime) -> list[bytes]:
+    """Tracks of valid outings, WKB lines in EPSG:4490."""
     rows = _all(
         session,
-        "WITH near AS (SELECT ST_Subdivide(ST_Union(ST_SetSRID(ST_Buffer("
-        "  ST_Simplify(track, 0.00003)::geography, 100, 'quad_segs=2')::geometry, 4490)), 64) AS shape"
-        "  FROM patrol WHERE is_valid AND track IS NOT NULL AND starts_with(division_code, :prefix)"
-        "  AND started_at >= :begin AND started_at < :end),"
-        " crop AS (SELECT c.code, c.division_code, CASE WHEN ST_CoveredBy(f.geometry, c.geometry)"
-        "  THEN f.geometry ELSE ST_Intersection(f.geometry, c.geometry) END AS shape"
-        "  FROM grid_cell c JOIN layer_feature f ON ST_Intersects(f.geometry, c.geometry)"
-        "  JOIN layer_version v USING (version_id) WHERE c.valid_to IS NULL AND v.valid_to IS NULL"
-        "  AND starts_with(c.division_code, :prefix) AND f.layer_kind = 'land_survey'"
-        "  AND left(f.land_class_code, 4) IN ('0101', '0102', '0103'))"
-        " SELECT code AS cell_code, division_code, sum(ST_Area(shape::geography)) AS cropland_m2,"
-        " coalesce(sum((SELECT sum(ST_Area(ST_Intersection(crop.shape, near.shape)::geography)) FROM near"
-        "  WHERE ST_Intersects(crop.shape, near.shape))), 0) AS near_m2"
-        " FROM crop GROUP BY 1, 2 ORDER BY 1",
+        "SELECT ST_AsBinary(track) AS shape FROM patrol WHERE is_valid AND track IS NOT NULL"
+        " AND starts_with(division_code, :prefix) AND started_at >= :begin AND started_at < :end"
+        " ORDER BY patrol_id",
         prefix=prefix,
         begin=begin,
         end=end,
     )
-    return [Coverage(**row) for row in rows]
+    return [bytes(row["shape"]) for row in rows]
+
+
+def cropland(session: Session, prefix: str) -> list[RowMapping]:
+    """Cropland (classes 0101-0103) of the newest change survey, cut by grid cell; areas ellipsoidal."""
+    return _all(
+        session,
+        "SELECT code, division_code, ST_AsBinary(shape) AS shape, ST_Area(shape::geography) AS area_m2"
+        " FROM (SELECT c.code, c.division_code, CASE WHEN ST_CoveredBy(f.geometry, c.geometry)"
+        "  THEN f.geometry ELSE ST_Intersection(f.geometry, c.geometry) END AS shape"
+        "  FROM grid_cell c JOIN layer_feature f ON ST_Intersects(f.geometry, c.geometry)"
+        "  JOIN layer_version v USING (version_id) WHERE c.valid_to IS NULL AND v.valid_to IS NULL"
+        "  AND starts_with(c.division_code, :prefix) AND f.layer_kind = 'land_survey'"
+        "  AND left(f.land_class_code, 4) IN ('0101', '0102', '0103')) AS crop ORDER BY code",
+        prefix=prefix,
+    )
 
 
 def leads_by_source(session: Session, prefix: str, begin: datetime, end: datetime) -> list[RowMapping]:
