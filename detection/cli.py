@@ -9,6 +9,19 @@ import typer
 
 detection_app = typer.Typer(help="变化检测与内业判定 Detection and desk judgement.", no_args_is_help=True)
 
+REGISTER_CHANGES = {
+    "split": "分割",
+    "merge": "合并",
+    "rearranged": "重划",
+    "renumbered": "重编号",
+    "boundary": "界址变更",
+    "resurvey": "重测微移",
+    "added": "新设",
+    "removed": "注销",
+    "use": "用途变更",
+    "right": "权利变更",
+}
+
 Queue = Annotated[bool, typer.Option("--queue", help="交给后台执行 Leave it to the worker.")]
 
 
@@ -75,6 +88,31 @@ def judge(
             for one in found:
                 if patch_id in (None, one.patch_id):
                     _tell(one.number, service.get_judgement(session, runtime.system, one.patch_id), patch)
+
+
+@detection_app.command("registers")
+def registers(
+    county: Annotated[str, typer.Option(help="县级行政区划代码，6 位 County code, 6 digits.")],
+    queue: Queue = False,
+) -> None:
+    """比对最近两期宗地登记，把登记用途改为建设用地的列为线索并判定。Compare two parcel registers."""
+    from detection.jobs import compare_registers, fuse_and_judge
+    from foundation.runtime import open_runtime
+    from foundation.settings import read_settings
+
+    with open_runtime(read_settings()) as runtime:
+        if queue:
+            with runtime.database.transaction(runtime.system) as session:
+                number = runtime.queue.defer(session, "detection.compare_registers", county_code=county)
+            typer.echo(f"已排队 queued: {number}")
+            return
+        comparison = compare_registers(runtime, county)
+        patches, judged = fuse_and_judge(runtime)
+    typer.echo(f"{comparison.before.valid_from} → {comparison.after.valid_from}")
+    for kind, count in comparison.counts().items():
+        typer.echo(f"  {REGISTER_CHANGES[kind]:<6} {kind:<11} {count}")
+    typer.echo(f"登记用途改为建设用地 leads {len(comparison.leads)}, 行政村界外 outside {comparison.outside}")
+    typer.echo(f"新增或扩展图斑 patches {patches}, 内业判定 judgements {judged}")
 
 
 @detection_app.command("evaluate")

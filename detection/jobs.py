@@ -14,7 +14,11 @@ from foundation.ids import derived_id
 from foundation.jobs import JobQueue
 
 if TYPE_CHECKING:
-    from detection.pixels.changes import DetectedChange, Detection
+    from shapely.geometry.base import BaseGeometry
+
+    from detection.leads import Lead
+    from detection.pixels.changes import Detection
+    from detection.registers import Comparison
     from foundation.runtime import Runtime
     from ingest.scenes import Scene
 
@@ -25,6 +29,7 @@ def register(queue: JobQueue) -> None:
     """Add this floor's jobs to the queue."""
     queue.add("detection.detect", _detect_job)
     queue.add("detection.judge", _judge_job)
+    queue.add("detection.compare_registers", _registers_job)
 
 
 def detect(
@@ -69,7 +74,7 @@ def detect(
             return run_id
     detection = _compare(runtime, before, after, cloud_mask=cloud_mask, progress=progress)
     change_sha256 = _keep_change(runtime, detection)
-    chips = _keep_chips(runtime, before, after, detection.real_changes)
+    chips = _keep_chips(runtime, before, after, [change.outline for change in detection.real_changes])
     with runtime.database.transaction(runtime.system) as session:
         runs.record_run(
             session,
@@ -78,6 +83,32 @@ def detect(
             runtime.clock(),
         )
     return run_id
+
+
+def compare_registers(runtime: Runtime, county_code: str) -> Comparison:
+    """Compare the two newest snapshots of a county's parcel register; store takings of farmland as leads.
+
+    Lead ids follow from the two snapshots: comparing again stores nothing twice.
+
+    Parameters
+    ----------
+    county_code : str
+        Six digits.
+
+    Raises
+    ------
+    Conflict
+        ``detection.registers.single_snapshot``.
+    """
+    from detection import registers
+
+    with runtime.database.transaction(runtime.system) as session:
+        comparison = registers.compare(session, runtime.system, county_code)
+        fresh = registers.unrecorded(session, comparison.leads)
+    pictured = _with_newest_pictures(runtime, county_code, fresh)
+    with runtime.database.transaction(runtime.system) as session:
+        registers.record(session, runtime.system, comparison, pictured, runtime.clock())
+    return comparison
 
 
 def fuse_and_judge(runtime: Runtime) -> tuple[int, int]:
@@ -129,6 +160,11 @@ def _judge_job(runtime: Runtime, patch_id: str | None = None) -> None:
     judge(runtime, patch_id)
 
 
+def _registers_job(runtime: Runtime, county_code: str) -> None:
+    compare_registers(runtime, county_code)
+    fuse_and_judge(runtime)
+
+
 def _scenes(runtime: Runtime, before_scene_id: str, after_scene_id: str) -> tuple[Scene, Scene]:
     from ingest import service as ingest
 
@@ -173,12 +209,11 @@ def _keep_change(runtime: Runtime, detection: Detection) -> str:
 
 
 def _keep_chips(
-    runtime: Runtime, before: Scene, after: Scene, changes: Sequence[DetectedChange]
+    runtime: Runtime, before: Scene, after: Scene, outlines: Sequence[BaseGeometry]
 ) -> list[tuple[str, str]]:
-    """Chips of each change at both dates, as blobs."""
+    """Chips of each outline at both dates, as blobs."""
     from detection.pixels.chips import chip_source, cut_chips
 
-    outlines = [change.outline for change in changes]
     pictures = [
         cut_chips(chip_source(scene, runtime.blobs.path(scene.cog_sha256)), outlines)
         for scene in (before, after)
@@ -187,3 +222,21 @@ def _keep_chips(
         (runtime.blobs.put(first).sha256, runtime.blobs.put(second).sha256)
         for first, second in zip(*pictures, strict=True)
     ]
+
+
+def _with_newest_pictures(runtime: Runtime, county_code: str, leads: Sequence[Lead]) -> list[Lead]:
+    """Leads that no image made, with chips of the county's two newest images that show their ground."""
+    from detection.registers import with_chips
+    from ingest import service as ingest
+
+    with runtime.database.transaction(runtime.system) as session:
+        stored = [s for s in ingest.list_scenes(session, runtime.system) if s.county_code == county_code]
+    pictured = []
+    for lead in leads:
+        pair = [scene for scene in stored if scene.footprint.covers(lead.outline)][-2:]
+        if len(pair) == 2:
+            [chips] = _keep_chips(runtime, pair[0], pair[1], [lead.outline])
+            pictured.append(with_chips(lead, chips, (pair[0].scene_id, pair[1].scene_id)))
+        else:
+            pictured.append(lead)
+    return pictured

@@ -161,6 +161,18 @@ def layers_in_force(
     return store.versions_in_force(session, kinds, day)
 
 
+def layer_versions(session: Session, actor: Actor, kind: str, county_code: str) -> list[LayerVersion]:
+    """Every version of one layer of a county, oldest first."""
+    require(actor, "layer.view")
+    return store.versions_of(session, layer_kind(kind).kind, county_code)
+
+
+def features_of(session: Session, actor: Actor, version_id: UUID) -> list[LayerFeature]:
+    """All features of one version, by number."""
+    require(actor, "layer.view")
+    return store.features_of(session, version_id)
+
+
 def features_in(
     session: Session, actor: Actor, kinds: Sequence[str], geometry: BaseGeometry, on_date: date
 ) -> list[LayerFeature]:

@@ -91,6 +91,28 @@ def versions_in_force(session: Session, kinds: Sequence[str], on_date: date) -> 
     return [_version(row) for row in rows]
 
 
+def versions_of(session: Session, layer_kind: str, county_code: str) -> list[LayerVersion]:
+    """Every version of one layer of a county, oldest first."""
+    rows = session.scalars(
+        select(LayerVersionRow)
+        .where(LayerVersionRow.layer_kind == layer_kind, LayerVersionRow.county_code == county_code)
+        .order_by(LayerVersionRow.valid_from)
+    )
+    return [_version(row) for row in rows]
+
+
+def features_of(session: Session, version_id: UUID) -> list[LayerFeature]:
+    """All features of one version, by number."""
+    rows = session.execute(
+        text(
+            "SELECT f.*, ST_AsBinary(f.geometry) AS wkb FROM layer_feature f"
+            " WHERE f.version_id = :version_id ORDER BY f.feature_no, f.feature_id"
+        ),
+        {"version_id": version_id},
+    ).mappings()
+    return [_feature(row) for row in rows]
+
+
 def lock_source(session: Session, source_sha256: str) -> None:
     """Two imports of one image go one after the other."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": f"scene/{source_sha256}"})

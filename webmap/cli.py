@@ -10,7 +10,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
-    from webmap import serve_cli
+    from webmap import serve_cli  # the package holds no code, so nothing else names it
 
     app.command("demo")(demo)
     serve_cli.register(app)

@@ -105,7 +105,7 @@ def register(pair: ImagePair, *, progress: Callable[[float], None] | None = None
     Raises
     ------
     InvalidInput
-        ``detection.not_comparable``: too few tiles agree (below 0.2), or they disagree by ≥ 0.5 px.
+        ``detection.pair.not_comparable``: too few tiles agree (below 0.2), or they disagree by ≥ 0.5 px.
     """
     shape = pair.grid.shape
     side = _tile_side(shape)
@@ -125,7 +125,7 @@ def register(pair: ImagePair, *, progress: Callable[[float], None] | None = None
             fitted = again if again.residual_px <= fitted.residual_px else fitted
     if fitted.inlier_share < MIN_INLIER_SHARE or fitted.residual_px >= MAX_RESIDUAL_PX:
         raise InvalidInput(
-            "detection.not_comparable",
+            "detection.pair.not_comparable",
             inlier_share=round(fitted.inlier_share, 2),
             residual_px=round(fitted.residual_px, 2),
             tiles=fitted.tiles,

@@ -50,7 +50,7 @@ def run_blocks(
     Raises
     ------
     Conflict
-        ``detection.cancelled`` when ``cancel()`` says so between blocks.
+        ``detection.pair.cancelled`` when ``cancel()`` says so between blocks.
     """
     local = threading.local()
     with ExitStack() as readers, ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
@@ -89,4 +89,4 @@ def _between(
     if progress is not None:
         progress(share)
     if cancel is not None and cancel():
-        raise Conflict("detection.cancelled")
+        raise Conflict("detection.pair.cancelled")

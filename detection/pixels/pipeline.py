@@ -132,22 +132,15 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     Raises
     ------
     InvalidInput
-        Whatever :func:`ingest.pair.open_pair` refuses; ``detection.not_comparable`` where the dates do not
-        register; ``detection.nothing_observed`` where clouds and nodata leave nothing to compare.
+        Whatever `ingest.pair.open_pair` refuses; ``detection.pair.not_comparable`` where the dates do not
+        register; ``detection.pair.nothing_observed`` where clouds and nodata leave nothing to compare.
     Conflict
-        ``detection.cancelled``.
+        ``detection.pair.cancelled``.
     """
     tell = progress or (lambda _stage, _share: None)
     tell("open", 0.0)
     pair = open_pair(before, after, pixel_grid=pixel_grid, before_date=before_date, after_date=after_date)
-    choice = choose_sensor(pair.before, sensor)
-    tell("register", 0.0)
-    registration = register(pair, progress=lambda share: tell("register", share))
-    tell("fit", 0.0)
-    screen = CloudScreen.of(pair, cloud_mask)
-    samples = _samples(pair, registration, screen)
-    fit = _fit_all(pair, choice, samples, screen)
-    run = _Run(pair, choice, registration, fit, samples, min_area_m2)
+    run = _prepare(pair, choose_sensor(pair.before, sensor), cloud_mask, min_area_m2, tell)
     scene = _score_scene(
         run,
         boxes=block_boxes(pair.grid.shape, block_px),
@@ -159,6 +152,18 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     detection = _assemble(run, scene, progress=lambda share: tell("classify", share))
     tell("done", 1.0)
     return detection
+
+
+def _prepare(
+    pair: ImagePair, choice: SensorChoice, cloud_mask: Path | None, min_area_m2: float | None, tell: Progress
+) -> _Run:
+    """Register the pair and fit the detectors on its samples."""
+    tell("register", 0.0)
+    registration = register(pair, progress=lambda share: tell("register", share))
+    tell("fit", 0.0)
+    screen = CloudScreen.of(pair, cloud_mask)
+    samples = _samples(pair, registration, screen)
+    return _Run(pair, choice, registration, _fit_all(pair, choice, samples, screen), samples, min_area_m2)
 
 
 def _samples(pair: ImagePair, registration: Registration, screen: CloudScreen) -> list[PairPixels]:
@@ -183,7 +188,7 @@ def _samples(pair: ImagePair, registration: Registration, screen: CloudScreen) -
         samples = [screen.screened(read_aligned(reader, box, registration), box) for box in boxes]
     observed = sum(int(block.is_valid.sum()) for block in samples)
     if observed < MIN_OBSERVED_PX:
-        raise InvalidInput("detection.nothing_observed", pixels=observed)
+        raise InvalidInput("detection.pair.nothing_observed", pixels=observed)
     return samples
 
 

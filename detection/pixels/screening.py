@@ -28,14 +28,14 @@ class CloudScreen:
         Raises
         ------
         InvalidInput
-            ``detection.cloud_mask_grid``: not on the BEFORE grid.
+            ``detection.pair.cloud_mask_grid``: not on the BEFORE grid.
         """
         if cloud_mask is None:
             return cls(None, 0.0)
         info = describe_raster(cloud_mask, pixel_grid=True)
         same_place = info.grid.crs_wkt is None or info.grid.transform.almost_equals(pair.grid.transform, 1e-6)
         if info.grid.shape != pair.grid.shape or not same_place:
-            raise InvalidInput("detection.cloud_mask_grid", file=cloud_mask.name)
+            raise InvalidInput("detection.pair.cloud_mask_grid", file=cloud_mask.name)
         rows, cols = pair.grid.shape
         with open_raster(cloud_mask, info.driver) as source:
             is_hidden = read_part(source, Window(0, 0, cols, rows), [1], cloud_mask)[0] != 0

@@ -121,7 +121,10 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_layer_version_layer_kind"), "layer_version", ["layer_kind"], unique=False)
     op.create_index(
-        "uq_layer_version_source", "layer_version", ["layer_kind", "county_code", "source_sha256"], unique=True
+        "uq_layer_version_source",
+        "layer_version",
+        ["layer_kind", "county_code", "source_sha256"],
+        unique=True,
     )
     op.create_geospatial_table(
         "patch",

@@ -29,6 +29,7 @@ OPENING = datetime(2026, 9, 8, 14, 0, tzinfo=SHANGHAI)
 """Three hours after the second image: the chain begins."""
 MORNING_AFTER = datetime(2026, 10, 12, 8, 30, tzinfo=SHANGHAI)
 """When the served demonstration opens: the Monday after the last simulated day."""
+LATER_REGISTER = "2026-09-01"
 REPORTS = (
     *(("weekly_bulletin", f"2026-W{week}", f"2026-{month_day}") for week, month_day in
       ((37, "09-14"), (38, "09-21"), (39, "09-28"), (40, "10-05"))),
@@ -74,6 +75,7 @@ def prepare(
     before, after = _scenes(runtime)
     detect = {"before_scene_id": before, "after_scene_id": after, "cloud_mask": str(files.after_cloud)}
     _work_off(runtime, [("detection.detect", detect)], progress)
+    _work_off(runtime, _register_jobs(files), progress)
     _work_off(runtime, [("detection.judge", {}), ("patrol.open_cases", {})], progress)
     _work_off(runtime, [("patrol.import_patrols", {"path": str(files.patrols)})], progress)
     return Demonstration(runtime, clock, folder, files, holders)
@@ -155,6 +157,15 @@ def _import_jobs(runtime: Runtime, files: CountyFiles) -> list[tuple[str, dict[s
         for path in (files.before, files.after)
     ]
     return jobs
+
+
+def _register_jobs(files: CountyFiles) -> list[tuple[str, dict[str, Any]]]:
+    """The register's second snapshot, and what changed since the first."""
+    later = {"path": str(files.layers["parcel_later"]), "layer_kind": "parcel", "valid_from": LATER_REGISTER}
+    return [
+        ("ingest.import_layer", {**later, "county_code": COUNTY_DIGITS}),
+        ("detection.compare_registers", {"county_code": COUNTY_DIGITS}),
+    ]
 
 
 def _work_off(runtime: Runtime, jobs: list[tuple[str, dict[str, Any]]], progress: Progress) -> None:

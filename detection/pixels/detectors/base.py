@@ -67,7 +67,7 @@ class Detector(Protocol):
         Raises
         ------
         InvalidInput
-            ``detection.sample_too_small``: too few valid pixels.
+            ``detection.pair.sample_too_small``: too few valid pixels.
         """
         ...
 

@@ -80,7 +80,7 @@ class ChangeVector:
         """Robust gain, offset and σ for each band, by trimmed orthogonal regression."""
         before, after = gather(samples, SAMPLE_PIXELS)
         if len(before) < MIN_PIXELS:
-            raise InvalidInput("detection.sample_too_small", pixels=len(before), needed=MIN_PIXELS)
+            raise InvalidInput("detection.pair.sample_too_small", pixels=len(before), needed=MIN_PIXELS)
         lines = [_robust_line(before[:, band], after[:, band]) for band in range(before.shape[1])]
         gain, offset, sigma = (np.array(column, np.float32) for column in zip(*lines, strict=True))
         return ChangeVectorFit(gain, offset, sigma)

@@ -118,11 +118,13 @@ def fit_irmad(before: NDArray[np.float64], after: NDArray[np.float64]) -> IrmadF
     Raises
     ------
     InvalidInput
-        ``detection.sample_too_small``: the covariance would be singular.
+        ``detection.pair.sample_too_small``: the covariance would be singular.
     """
     pixels, bands = before.shape
     if pixels < MIN_PIXELS_PER_BAND * bands:
-        raise InvalidInput("detection.sample_too_small", pixels=pixels, needed=MIN_PIXELS_PER_BAND * bands)
+        raise InvalidInput(
+            "detection.pair.sample_too_small", pixels=pixels, needed=MIN_PIXELS_PER_BAND * bands
+        )
     scale = np.concatenate([_spread(before), _spread(after)])
     z = np.concatenate([before, after], axis=1) / scale
     weights = np.ones(pixels)

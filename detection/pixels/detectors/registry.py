@@ -54,7 +54,7 @@ def choose_sensor(info: RasterInfo, asked: str) -> SensorChoice:
     Raises
     ------
     InvalidInput
-        ``detection.unknown_sensor``; ``detection.sensor_does_not_fit`` where the bands cannot serve it.
+        ``detection.pair.unknown_sensor``; ``detection.pair.sensor_does_not_fit`` by its bands.
     """
     if asked != "auto":
         return _asked(info, asked)
@@ -85,9 +85,9 @@ def _asked(info: RasterInfo, asked: str) -> SensorChoice:
             continue
         spec = DETECTORS[WITNESSES[sensor][0]].spec
         if not spec.min_bands <= info.bands <= spec.max_bands or (sensor == "rgb" and info.bands != 3):
-            raise InvalidInput("detection.sensor_does_not_fit", sensor=asked, bands=info.bands)
+            raise InvalidInput("detection.pair.sensor_does_not_fit", sensor=asked, bands=info.bands)
         return SensorChoice(sensor, "用户指定", "as asked")
-    raise InvalidInput("detection.unknown_sensor", sensor=asked, known=", ".join(("auto", *SENSORS)))
+    raise InvalidInput("detection.pair.unknown_sensor", sensor=asked, known=", ".join(("auto", *SENSORS)))
 
 
 def _metres(gsd_m: float | None) -> str:

@@ -68,9 +68,9 @@ class SarLogRatio:
         """Median log-ratio, and the floor: a tenth of the median backscatter; below it lies noise."""
         values = np.concatenate([block.before[:, block.is_valid].ravel() for block in samples])
         if len(values) < MIN_PIXELS:
-            raise InvalidInput("detection.sample_too_small", pixels=len(values), needed=MIN_PIXELS)
+            raise InvalidInput("detection.pair.sample_too_small", pixels=len(values), needed=MIN_PIXELS)
         if float(values.min()) < 0:
-            raise InvalidInput("detection.sar_in_decibels", minimum=round(float(values.min()), 2))
+            raise InvalidInput("detection.pair.sar_in_decibels", minimum=round(float(values.min()), 2))
         floor = max(FLOOR_SHARE * float(np.median(values)), 1e-9)
         ratios = np.concatenate([log_ratio(block, floor)[:, block.is_valid].ravel() for block in samples])
         return SarLogRatioFit(float(np.median(ratios)), floor)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from foundation.errors import InvalidInput
-from ingest.sources.synthetic.changes import plant_changes
-from ingest.sources.synthetic.land import draw_land, lay_out_land
-from ingest.sources.synthetic.layers import write_layers
-from ingest.sources.synthetic.materials import read_table
-from ingest.sources.synthetic.posts import write_posts
-from ingest.sources.synthetic.rounds import write_patrols
-from ingest.sources.synthetic.scenes import write_scenes
-from ingest.sources.synthetic.truth import write_truth
+from ingest.sources.synthetic.imagery.scenes import write_scenes
+from ingest.sources.synthetic.landscape.land import draw_land, lay_out_land
+from ingest.sources.synthetic.landscape.materials import read_table
+from ingest.sources.synthetic.planting.changes import plant_changes
+from ingest.sources.synthetic.records.layers import write_layers
+from ingest.sources.synthetic.records.posts import write_posts
+from ingest.sources.synthetic.records.rounds import write_patrols
+from ingest.sources.synthetic.records.truth import write_truth
 
 Size = Literal["small", "demo", "large"]
 Progress = Callable[[str, float], None]

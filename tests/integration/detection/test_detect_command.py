@@ -168,7 +168,7 @@ def test_a_site_months_apart_that_does_not_register_is_not_compared(shared_scene
     folder = shared_scenes / "drone_fortcollins"
     with pytest.raises(InvalidInput) as refusal:
         detect_pair(folder / "2023-09-26.jpg", folder / "2024-04-05.jpg", pixel_grid=True)
-    assert refusal.value.code == "detection.not_comparable"
+    assert refusal.value.code == "detection.pair.not_comparable"
 
 
 @pytest.mark.shared

@@ -9,13 +9,13 @@ import pytest
 import shapely
 
 from foundation.crs import ellipsoidal_area_m2
-from ingest.sources.synthetic.canvas import draw
-from ingest.sources.synthetic.changes import plant_changes
-from ingest.sources.synthetic.ground import Ground
-from ingest.sources.synthetic.land import Land, draw_land, lay_out_land
-from ingest.sources.synthetic.registers import right_rows
-from ingest.sources.synthetic.situations import Change, read_situations
-from ingest.sources.synthetic.survey import basic_farmland, survey_patches
+from ingest.sources.synthetic.imagery.canvas import draw
+from ingest.sources.synthetic.landscape.ground import Ground
+from ingest.sources.synthetic.landscape.land import Land, draw_land, lay_out_land
+from ingest.sources.synthetic.planting.changes import plant_changes
+from ingest.sources.synthetic.planting.situations import Change, read_situations
+from ingest.sources.synthetic.records.registers import right_rows
+from ingest.sources.synthetic.records.survey import basic_farmland, survey_patches
 
 Plan = tuple[Land, list[Change]]
 WANTED = {

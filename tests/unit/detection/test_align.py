@@ -58,7 +58,7 @@ def test_two_places_are_not_comparable(scenes, tmp_path):
     before, after = (scenes.optical_pair((400, 400), seed=seed) for seed in (7, 1907))
     with pytest.raises(InvalidInput) as refusal:
         register(written(scenes, tmp_path, before.before, after.after))
-    assert refusal.value.code == "detection.not_comparable"
+    assert refusal.value.code == "detection.pair.not_comparable"
 
 
 def test_a_small_picture_is_taken_as_delivered_and_says_so(scenes, tmp_path):

@@ -62,7 +62,7 @@ def test_irmad_refuses_a_tile_too_small_for_its_covariance():
     random = np.random.default_rng(1)
     with pytest.raises(InvalidInput) as refusal:
         fit_irmad(random.normal(size=(100, 6)), random.normal(size=(100, 6)))
-    assert refusal.value.code == "detection.sample_too_small"
+    assert refusal.value.code == "detection.pair.sample_too_small"
 
 
 def test_irmad_survives_a_band_that_is_constant_and_a_band_that_is_doubled(scenes):
@@ -120,7 +120,7 @@ def test_radar_in_decibels_is_refused(scenes):
     block = PairPixels(pair.before - 500, pair.after - 500, np.ones(pair.is_planted.shape, bool))
     with pytest.raises(InvalidInput) as refusal:
         DETECTORS["sar_log_ratio"].fit([block])
-    assert refusal.value.code == "detection.sar_in_decibels"
+    assert refusal.value.code == "detection.pair.sar_in_decibels"
 
 
 def test_the_control_twin_repeats_and_holds_no_change(scenes):

@@ -10,8 +10,8 @@ import shapely
 from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
-from ingest.sources.synthetic.ground import Ground, blob, placed, polygons_of, rect, rects
-from ingest.sources.synthetic.materials import ROOF_SHADES, Palette
+from ingest.sources.synthetic.landscape.ground import Ground, blob, placed, polygons_of, rect, rects
+from ingest.sources.synthetic.landscape.materials import ROOF_SHADES, Palette
 
 
 class Template(NamedTuple):

@@ -8,11 +8,11 @@ from itertools import count
 from pathlib import Path
 
 from foundation.divisions import divisions
-from ingest.sources.synthetic.fields import hill_line_y
-from ingest.sources.synthetic.land import Land
-from ingest.sources.synthetic.materials import read_table
-from ingest.sources.synthetic.registers import holder_name
-from ingest.sources.synthetic.territory import Village, short_name
+from ingest.sources.synthetic.landscape.fields import hill_line_y
+from ingest.sources.synthetic.landscape.land import Land
+from ingest.sources.synthetic.landscape.materials import read_table
+from ingest.sources.synthetic.landscape.territory import Village, short_name
+from ingest.sources.synthetic.records.registers import holder_name
 
 FIELDS = ("post_no", "title", "tier", "kind", "division_code", "holder", "deputy", "login")
 TITLES = {

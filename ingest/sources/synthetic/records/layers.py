@@ -14,13 +14,13 @@ from shapely.geometry.base import BaseGeometry
 
 from foundation.crs import STORAGE_EPSG, ellipsoidal_area_m2
 from foundation.divisions import divisions
-from ingest.sources.synthetic.fields import hill_line_y
-from ingest.sources.synthetic.land import Land
-from ingest.sources.synthetic.materials import read_table
-from ingest.sources.synthetic.registers import parcel_rows, right_rows
-from ingest.sources.synthetic.situations import Change
-from ingest.sources.synthetic.survey import SurveyPatch, basic_farmland, survey_patches
-from ingest.sources.synthetic.territory import short_name
+from ingest.sources.synthetic.landscape.fields import hill_line_y
+from ingest.sources.synthetic.landscape.land import Land
+from ingest.sources.synthetic.landscape.materials import read_table
+from ingest.sources.synthetic.landscape.territory import short_name
+from ingest.sources.synthetic.planting.situations import Change
+from ingest.sources.synthetic.records.registers import parcel_rows, right_rows
+from ingest.sources.synthetic.records.survey import SurveyPatch, basic_farmland, survey_patches
 
 Row = dict[str, Any]
 SLOPE_SHARE = 0.0936

@@ -10,15 +10,15 @@ from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
 from foundation.errors import Defect
-from ingest.sources.synthetic import templates
-from ingest.sources.synthetic.ground import Ground, polygons_of
-from ingest.sources.synthetic.land import Land
-from ingest.sources.synthetic.materials import Palette
-from ingest.sources.synthetic.quarry import bench_parts
-from ingest.sources.synthetic.settlement import Courtyard, house
-from ingest.sources.synthetic.sites import Sites, survey_sites
-from ingest.sources.synthetic.situations import Change, Permit, Situation, read_situations
-from ingest.sources.synthetic.templates import Template
+from ingest.sources.synthetic.landscape import templates
+from ingest.sources.synthetic.landscape.ground import Ground, polygons_of
+from ingest.sources.synthetic.landscape.land import Land
+from ingest.sources.synthetic.landscape.materials import Palette
+from ingest.sources.synthetic.landscape.quarry import bench_parts
+from ingest.sources.synthetic.landscape.settlement import Courtyard, house
+from ingest.sources.synthetic.landscape.templates import Template
+from ingest.sources.synthetic.planting.sites import Sites, survey_sites
+from ingest.sources.synthetic.planting.situations import Change, Permit, Situation, read_situations
 
 PLACING_ORDER = (
     "county_line",

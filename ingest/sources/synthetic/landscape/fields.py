@@ -9,10 +9,17 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from ingest.sources.synthetic.frame import FloatGrid, Frame, Seed, bend
-from ingest.sources.synthetic.ground import Ground, beside, blob, polygons_of, scatter, split_oriented
-from ingest.sources.synthetic.materials import Palette, crop_style
-from ingest.sources.synthetic.territory import Village
+from ingest.sources.synthetic.landscape.frame import FloatGrid, Frame, Seed, bend
+from ingest.sources.synthetic.landscape.ground import (
+    Ground,
+    beside,
+    blob,
+    polygons_of,
+    scatter,
+    split_oriented,
+)
+from ingest.sources.synthetic.landscape.materials import Palette, crop_style
+from ingest.sources.synthetic.landscape.territory import Village
 
 
 @dataclass(slots=True)

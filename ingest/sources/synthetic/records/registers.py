@@ -8,9 +8,9 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ingest.sources.synthetic.land import Land
-from ingest.sources.synthetic.materials import read_table
-from ingest.sources.synthetic.situations import Change, Permit
+from ingest.sources.synthetic.landscape.land import Land
+from ingest.sources.synthetic.landscape.materials import read_table
+from ingest.sources.synthetic.planting.situations import Change, Permit
 
 Row = dict[str, Any]
 RIGHT_KINDS = ("construction_approval", "planning_permit", "facility_filing", "temporary_use", "mining_right")

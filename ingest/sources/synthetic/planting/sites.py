@@ -14,8 +14,8 @@ from scipy.ndimage import distance_transform_edt
 from shapely.geometry.base import BaseGeometry
 
 from foundation.errors import Defect
-from ingest.sources.synthetic.land import Land
-from ingest.sources.synthetic.templates import Template, at
+from ingest.sources.synthetic.landscape.land import Land
+from ingest.sources.synthetic.landscape.templates import Template, at
 
 CELL_M = 8.0
 APART_M = 70.0

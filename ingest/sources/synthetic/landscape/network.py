@@ -10,10 +10,10 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from ingest.sources.synthetic.frame import Frame, Seed, bend
-from ingest.sources.synthetic.ground import Ground, beside, blob
-from ingest.sources.synthetic.materials import Palette
-from ingest.sources.synthetic.territory import Village
+from ingest.sources.synthetic.landscape.frame import Frame, Seed, bend
+from ingest.sources.synthetic.landscape.ground import Ground, beside, blob
+from ingest.sources.synthetic.landscape.materials import Palette
+from ingest.sources.synthetic.landscape.territory import Village
 
 Trees = NDArray[np.float64]
 

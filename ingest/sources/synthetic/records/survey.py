@@ -9,8 +9,8 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from ingest.sources.synthetic.land import Land
-from ingest.sources.synthetic.situations import Change
+from ingest.sources.synthetic.landscape.land import Land
+from ingest.sources.synthetic.planting.situations import Change
 
 PRECISION_M = 0.02
 LEAST_FACE_M2 = 40.0

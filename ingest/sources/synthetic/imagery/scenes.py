@@ -10,8 +10,8 @@ import rasterio
 import shapely
 from numpy.typing import NDArray
 
-from ingest.sources.synthetic import nuisance
-from ingest.sources.synthetic.canvas import (
+from ingest.sources.synthetic.imagery import nuisance
+from ingest.sources.synthetic.imagery.canvas import (
     OVERSAMPLING,
     TALL_M,
     StyleGrid,
@@ -22,11 +22,11 @@ from ingest.sources.synthetic.canvas import (
     new_grid,
     reflectance,
 )
-from ingest.sources.synthetic.frame import PROJECTED_EPSG, FloatGrid, Frame
-from ingest.sources.synthetic.ground import Ground
-from ingest.sources.synthetic.land import Land
-from ingest.sources.synthetic.materials import BANDS, DATES, Date
-from ingest.sources.synthetic.situations import Change
+from ingest.sources.synthetic.landscape.frame import PROJECTED_EPSG, FloatGrid, Frame
+from ingest.sources.synthetic.landscape.ground import Ground
+from ingest.sources.synthetic.landscape.land import Land
+from ingest.sources.synthetic.landscape.materials import BANDS, DATES, Date
+from ingest.sources.synthetic.planting.situations import Change
 
 ACQUIRED_AT = {"before": "2026-04-08T11:12:00+08:00", "after": "2026-09-08T11:05:00+08:00"}
 SENSOR = "GF-1 PMS (synthetic)"

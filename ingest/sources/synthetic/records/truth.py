@@ -13,9 +13,9 @@ import numpy as np
 
 from foundation.crs import STORAGE_EPSG, ellipsoidal_area_m2
 from foundation.divisions import divisions
-from ingest.sources.synthetic.land import Land
-from ingest.sources.synthetic.situations import Change
-from ingest.sources.synthetic.territory import short_name
+from ingest.sources.synthetic.landscape.land import Land
+from ingest.sources.synthetic.landscape.territory import short_name
+from ingest.sources.synthetic.planting.situations import Change
 
 
 def write_truth(land: Land, changes: list[Change], folder: Path, *, omitted: Collection[str]) -> Path:

@@ -8,10 +8,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from ingest.sources.synthetic.frame import Seed
-from ingest.sources.synthetic.ground import Ground, rects, scatter
-from ingest.sources.synthetic.materials import ROOF_SHADES, Palette
-from ingest.sources.synthetic.territory import Village
+from ingest.sources.synthetic.landscape.frame import Seed
+from ingest.sources.synthetic.landscape.ground import Ground, rects, scatter
+from ingest.sources.synthetic.landscape.materials import ROOF_SHADES, Palette
+from ingest.sources.synthetic.landscape.territory import Village
 
 LOT_WIDTH_M, LOT_DEPTH_M, LANE_M = 15.5, 21.0, 4.6
 ROOFS = ("red", "dull", "grey", "flat", "blue_low", "white")

@@ -11,9 +11,9 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import rasterize
 
-from ingest.sources.synthetic.frame import FloatGrid, Frame, Seed, fractal
-from ingest.sources.synthetic.ground import Ground
-from ingest.sources.synthetic.materials import Date, Palette, StyleTable, read_table
+from ingest.sources.synthetic.landscape.frame import FloatGrid, Frame, Seed, fractal
+from ingest.sources.synthetic.landscape.ground import Ground
+from ingest.sources.synthetic.landscape.materials import Date, Palette, StyleTable, read_table
 
 StyleGrid = NDArray[np.uint16]
 OVERSAMPLING = 2

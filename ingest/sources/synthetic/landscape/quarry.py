@@ -8,10 +8,10 @@ import numpy as np
 import shapely
 from shapely import affinity
 
-from ingest.sources.synthetic.frame import Frame, Seed, bend
-from ingest.sources.synthetic.ground import Ground, blob, polygons_of, rect
-from ingest.sources.synthetic.materials import Palette
-from ingest.sources.synthetic.templates import gable
+from ingest.sources.synthetic.landscape.frame import Frame, Seed, bend
+from ingest.sources.synthetic.landscape.ground import Ground, blob, polygons_of, rect
+from ingest.sources.synthetic.landscape.materials import Palette
+from ingest.sources.synthetic.landscape.templates import gable
 
 
 @dataclass(frozen=True, slots=True)

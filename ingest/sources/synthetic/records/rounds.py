@@ -13,8 +13,8 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from ingest.sources.synthetic.land import Land
-from ingest.sources.synthetic.posts import Post, list_posts
+from ingest.sources.synthetic.landscape.land import Land
+from ingest.sources.synthetic.records.posts import Post, list_posts
 
 SHANGHAI = timezone(timedelta(hours=8))
 FIRST_MONDAY = datetime(2026, 9, 7, tzinfo=SHANGHAI)

@@ -9,15 +9,20 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from ingest.sources.synthetic.fields import Countryside, build_countryside, hill_line_y
-from ingest.sources.synthetic.frame import FloatGrid, Frame, Seed, fractal, frame_around
-from ingest.sources.synthetic.ground import Ground, blob, polygons_of, rect, split_oriented
-from ingest.sources.synthetic.materials import Palette, read_table, standard_palette
-from ingest.sources.synthetic.network import Network, build_network
-from ingest.sources.synthetic.quarry import Quarry, build_quarries
-from ingest.sources.synthetic.settlement import Courtyard, Settlement, build_settlement, lay_out_settlement
-from ingest.sources.synthetic.templates import Template, at, factory, gable, greenhouses, livestock
-from ingest.sources.synthetic.territory import Village, lay_out_villages
+from ingest.sources.synthetic.landscape.fields import Countryside, build_countryside, hill_line_y
+from ingest.sources.synthetic.landscape.frame import FloatGrid, Frame, Seed, fractal, frame_around
+from ingest.sources.synthetic.landscape.ground import Ground, blob, polygons_of, rect, split_oriented
+from ingest.sources.synthetic.landscape.materials import Palette, read_table, standard_palette
+from ingest.sources.synthetic.landscape.network import Network, build_network
+from ingest.sources.synthetic.landscape.quarry import Quarry, build_quarries
+from ingest.sources.synthetic.landscape.settlement import (
+    Courtyard,
+    Settlement,
+    build_settlement,
+    lay_out_settlement,
+)
+from ingest.sources.synthetic.landscape.templates import Template, at, factory, gable, greenhouses, livestock
+from ingest.sources.synthetic.landscape.territory import Village, lay_out_villages
 
 
 @dataclass(slots=True)

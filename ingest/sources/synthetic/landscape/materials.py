@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-DEMO_FOLDER = Path(__file__).resolve().parents[3] / "data" / "demo"
+DEMO_FOLDER = Path(__file__).resolve().parents[4] / "data" / "demo"
 BANDS = ("blue", "green", "red", "nir")
 Date = Literal["before", "after"]
 DATES: tuple[Date, Date] = ("before", "after")

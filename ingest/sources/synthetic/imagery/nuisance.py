@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.sources.synthetic.frame import FloatGrid, Frame, Seed, fractal
-from ingest.sources.synthetic.materials import Date, read_table
+from ingest.sources.synthetic.landscape.frame import FloatGrid, Frame, Seed, fractal
+from ingest.sources.synthetic.landscape.materials import Date, read_table
 
 POINT_SPREAD_PX = 0.6
 SHADOW_LIGHT = (0.52, 0.46, 0.42, 0.38)

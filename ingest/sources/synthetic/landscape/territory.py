@@ -10,9 +10,9 @@ import shapely
 from numpy.typing import NDArray
 
 from foundation.divisions import DivisionTree, divisions
-from ingest.sources.synthetic.frame import Frame, Seed, bend
-from ingest.sources.synthetic.ground import blob, polygons_of
-from ingest.sources.synthetic.materials import read_table
+from ingest.sources.synthetic.landscape.frame import Frame, Seed, bend
+from ingest.sources.synthetic.landscape.ground import blob, polygons_of
+from ingest.sources.synthetic.landscape.materials import read_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ingest.sources.synthetic.ground import Ground
-from ingest.sources.synthetic.materials import read_table
+from ingest.sources.synthetic.landscape.ground import Ground
+from ingest.sources.synthetic.landscape.materials import read_table
 
 
 @dataclass(frozen=True, slots=True)

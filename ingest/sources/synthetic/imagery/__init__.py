@@ -1,0 +1,1 @@
+"""From land to pixels: canvas, nuisance, scenes."""

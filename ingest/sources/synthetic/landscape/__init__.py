@@ -1,0 +1,1 @@
+"""What the land of the demonstration county is made of: frame, fields, roads, villages, quarries."""

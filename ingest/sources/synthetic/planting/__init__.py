@@ -1,0 +1,1 @@
+"""The planted changes: situations in law, sites on the ground."""
