@@ -29,6 +29,8 @@ import { layerStyle } from './layerStyles'
 
 /** Below this many metres a pixel a patch is drawn by its outline, above by a dot. */
 const DOT_FROM_M_PER_PX = 14
+/** A patch smaller than this on the screen is gone to when it is chosen. */
+const SEEN_PX = 36
 const BLINK_HALF_MS = 625
 /** Room for the bars on the map: top, right, bottom, left. */
 const FIT_PADDING = [16, 56, 72, 16]
@@ -37,7 +39,7 @@ export interface StageHandlers {
   onPick: (patchId: string | null, number: string) => void
   onHover: (patchId: string | null) => void
   onPointer: (lonlat: Lonlat | null) => void
-  onMove: (view: { zoom: number; center: Lonlat; bbox: Bbox; mPerPx: number }) => void
+  onMove: (view: { zoom: number; center: Lonlat; bbox: Bbox; mPerPx: number; isByProgram: boolean }) => void
   onState: (state: 'loading' | 'complete') => void
 }
 
@@ -69,6 +71,8 @@ export class MapStage {
   private readonly references = new Map<string, VectorTileLayer>()
   private side: OlMap | null = null
   private readonly sideAfter = sceneLayer(1)
+  /** The view moves by the program: what is "in view" stays what the officer chose. */
+  private isRevealing = false
   private mode: CompareMode = 'swipe'
   private at = 0.5
   private isBeforeHeld = false
@@ -140,6 +144,7 @@ export class MapStage {
     const center = toDegrees(this.view.getCenter() ?? [0, 0])
     this.handlers.onMove({
       zoom: this.view.getZoom() ?? 0, center, bbox: extentToDegrees(this.view.calculateExtent(size)),
+      isByProgram: this.isRevealing,
       mPerPx: (this.view.getResolution() ?? 1) * Math.cos((center[1] * Math.PI) / 180),
     })
   }
@@ -212,9 +217,12 @@ export class MapStage {
     const extent = extentToMap(bbox)
     const shown = this.view.calculateExtent(this.map.getSize() ?? [1, 1])
     const widthPx = (extent[2]! - extent[0]!) / (this.view.getResolution() ?? 1)
-    if (intersects(extent, shown) && widthPx > 12 && this.isWellInside(getCenter(extent), shown)) return
+    if (intersects(extent, shown) && widthPx > SEEN_PX && this.isWellInside(getCenter(extent), shown)) return
     const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches
-    this.view.fit(extent, { padding: [140, 140, 140, 140], maxZoom: 17.2, duration: isCalm ? 0 : 350 })
+    this.isRevealing = true
+    this.view.fit(extent, {
+      padding: [140, 140, 140, 140], maxZoom: 17.2, duration: isCalm ? 0 : 350, callback: () => setTimeout(() => (this.isRevealing = false), 100),
+    })
   }
 
   private isWellInside(point: number[], shown: number[]): boolean {
@@ -337,10 +345,10 @@ export class MapStage {
   openSide(target: HTMLElement): void {
     this.closeSide()
     const patches = new VectorTileLayer({
-      source: patchSource(), renderMode: 'hybrid', style: (feature, resolution) => this.patchStyle(feature, resolution),
+      source: patchSource(), renderMode: 'hybrid', zIndex: 50, style: (feature, resolution) => this.patchStyle(feature, resolution),
     })
     this.side = new OlMap({
-      target, view: this.view, controls: [], layers: [this.sideAfter, patches, new VectorLayer({ source: this.overlay })],
+      target, view: this.view, controls: [], layers: [this.sideAfter, patches, new VectorLayer({ source: this.overlay, zIndex: 60 })],
       interactions: [new DragPan(), new MouseWheelZoom({ duration: 120 })],
     })
   }

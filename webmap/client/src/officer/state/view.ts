@@ -19,7 +19,7 @@ export const filter = reactive({
   isMine: false,
 })
 
-export const isInViewOnly = ref(recall('landwarden.in_view') !== 'no')
+export const isInViewOnly = ref(recall('landwarden.in_view') === 'yes')
 export const viewBbox = ref<Bbox | null>(null)
 export const compare = reactive({ mode: 'swipe' as CompareMode, at: 0.5 })
 export const beforeId = ref('')
