@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from geoalchemy2.shape import from_shape, to_shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, Select, func, select, text, update
+from sqlalchemy import ColumnElement, Select, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
@@ -264,9 +264,9 @@ _INTEGER = PatchLeadRow.link_id.type
 
 
 def _touches(column: Any, area: BaseGeometry) -> ColumnElement[bool]:
-    """Index look-up by boxes, then by geometry."""
-    touching: ColumnElement[bool] = func.ST_Intersects(column, from_shape(area, srid=STORAGE_EPSG))
-    return touching
+    """By boxes, which the index answers behind row-level security, then by geometry."""
+    shape = from_shape(area, srid=STORAGE_EPSG)
+    return and_(column.op("&&")(shape), func.ST_Intersects(column, shape))
 
 
 def _shape_values(shape: PatchShape) -> dict[str, Any]:

@@ -36,7 +36,7 @@ CELLS_UNDER_PATCH = text(
     """
     SELECT c.cell_id, c.code, c.name, c.division_code, ST_Area(c.geometry::geography) AS area_m2,
            ST_Area(ST_Intersection(c.geometry, p.geometry)::geography) AS overlap_m2
-    FROM patch p JOIN grid_cell c ON ST_Intersects(c.geometry, p.geometry)
+    FROM patch p JOIN grid_cell c ON c.geometry && p.geometry AND ST_Intersects(c.geometry, p.geometry)
     WHERE p.patch_id = :patch_id AND c.valid_to IS NULL
     """
 )

@@ -159,8 +159,8 @@ def test_lock_files_hold_no_address() -> None:
 def test_the_web_process_never_loads_opencv_or_a_detector() -> None:
     code = (
         "import webmap.app, sys; "
-        "print([m for m in sys.modules if m == 'cv2' or m.startswith('detection.detectors')"
-        " or m == 'detection.pipeline'])"
+        "print([m for m in sys.modules if m == 'cv2' or m.startswith('detection.pixels.detectors')"
+        " or m == 'detection.pixels.pipeline'])"
     )
     done = run(sys.executable, "-c", code)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
