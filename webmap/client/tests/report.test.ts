@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { axisTicks, delta, kpiOf, periodParts, readFacts, seriesOf } from '@/report/facts'
+import { axisTicks, delta, indicatorText, kpiOf, periodParts, readFacts, seriesOf } from '@/report/facts'
 import type { Bulletin } from '@/shared/api/types'
 
 const bulletin = (period: string, facts: Record<string, unknown> = {}, more: Partial<Bulletin> = {}): Bulletin => ({
@@ -23,6 +23,13 @@ describe('the facts of a bulletin', () => {
     expect(delta(4, 4, 'more_is_good', 'count')).toEqual({ text: '0', direction: 'same', tone: 'neutral' })
     expect(delta(4, 0, 'neutral', 'percent')?.text).toBe('—')
     expect(delta(4, null, 'neutral', 'count')).toBeNull()
+  })
+
+  it('writes shares as percentages and counts as numbers', () => {
+    const of = (key: string, value: number | null) => indicatorText({ key, zh: '', formula: '', value, numerator: 0, denominator: 0, is_small: false })
+    expect(of('completion_rate', 0.843)).toBe('84.3%')
+    expect(of('required', 115.511)).toBe('115.5')
+    expect(of('self_found_rate', null)).toBe('—')
   })
 
   it('keeps kinds and areas apart, in order of time', () => {

@@ -105,6 +105,13 @@ export function readFacts(bulletin: Bulletin): Facts {
 export const kpiOf = (facts: Facts, key: string): number | null => facts.kpis.find((kpi) => kpi.key === key)?.value ?? null
 export const rateOf = (facts: Facts, key: string): IndicatorFact | null => facts.indicators.find((each) => each.key === key) ?? null
 
+/** A share as a percentage, a count (应巡, 有效) as a number. */
+export function indicatorText(indicator: IndicatorFact): string {
+  if (indicator.value === null) return '—'
+  const isShare = indicator.key.endsWith('_rate')
+  return isShare ? `${(indicator.value * 100).toFixed(1)}%` : String(+indicator.value.toFixed(1))
+}
+
 export type Sense = 'more_is_good' | 'more_is_bad' | 'neutral'
 
 export interface Delta {
