@@ -114,7 +114,10 @@ def compare_registers(
         How far an edge may move between two surveys without having changed.
     """
     first, second = _differing(before, after)
-    olds, news = _pieces(first, tolerance_m), _pieces(second, tolerance_m)
+    if not first and not second:
+        return []
+    epsg = _zone((first or second)[0].outline)
+    olds, news = _pieces(first, epsg, tolerance_m), _pieces(second, epsg, tolerance_m)
     links = _links(olds, news)
     changes: list[RegisterChange] = []
     for old_set, new_set in _joined_sets(len(olds), len(news), links):
@@ -176,19 +179,16 @@ def _key(parcel: Parcel) -> object:
     return parcel.number, parcel.use_code, parcel.right_type, outline
 
 
-def _pieces(parcels: Sequence[Parcel], tolerance_m: float) -> list[_Piece]:
+def _pieces(parcels: Sequence[Parcel], epsg: int, tolerance_m: float) -> list[_Piece]:
     pieces = []
     for parcel in parcels:
-        plane = _plane(parcel.outline)
+        plane = reproject(parcel.outline, STORAGE_EPSG, epsg)
         pieces.append(_Piece(parcel, plane, plane.buffer(-tolerance_m, join_style="mitre")))
     return pieces
 
 
-def _plane(outline: BaseGeometry) -> BaseGeometry:
-    return reproject(outline, STORAGE_EPSG, _zone(outline))
-
-
 def _zone(outline: BaseGeometry) -> int:
+    """One zone for all that is compared: a county beside its edge is drawn true to 1 m in 1,000."""
     return gauss_krueger_epsg(float(outline.bounds[0]))
 
 
@@ -275,7 +275,8 @@ def _said_otherwise(
 
 def _taking(parcel: Parcel, former: Sequence[Parcel], tolerance_m: float) -> Taking | None:
     """The ground in common; None where a resurvey explains all of it."""
-    epsg, plane = _zone(parcel.outline), _plane(parcel.outline)
+    epsg = _zone(parcel.outline)
+    plane = reproject(parcel.outline, STORAGE_EPSG, epsg)
     ground = shapely.union_all([reproject(source.outline, STORAGE_EPSG, epsg) for source in former])
     shared = _opened(_polygons(shapely.intersection(plane, ground)), tolerance_m)
     left_out = shapely.difference(plane, shared).buffer(-tolerance_m, join_style="mitre")
