@@ -63,7 +63,8 @@ def detail_of(session: Session, caller: Caller, patch_id: UUID) -> PatchDetail:
     found = detection.patch_detail(session, caller.actor, patch_id)
     shape = found.patch.shape
     runs = store.runs_of_leads(session, [lead.run_id for lead in found.leads if lead.run_id])
-    newest = next((runs[lead.run_id] for lead in _newest_first(found.leads) if lead.run_id in runs), None)
+    scenes = (_scenes_of(lead, runs) for lead in _newest_first(found.leads))
+    before_scene_id, after_scene_id = next((pair for pair in scenes if pair), (None, None))
     return PatchDetail(
         **_row_values(case.row),
         **_case_values(case),
@@ -74,8 +75,8 @@ def detail_of(session: Session, caller: Caller, patch_id: UUID) -> PatchDetail:
         first_seen=shape.after_at.astimezone(SHANGHAI).date(),
         before_at=shape.before_at,
         after_at=shape.after_at,
-        before_scene_id=newest.before_scene_id if newest else None,
-        after_scene_id=newest.after_scene_id if newest else None,
+        before_scene_id=before_scene_id,
+        after_scene_id=after_scene_id,
         leads=[_lead(lead, runs) for lead in found.leads],
         overlay=_overlay(found.judgement),
         judgement=_judgement(found.judgement),
@@ -90,6 +91,14 @@ def chip_of(session: Session, caller: Caller, patch_id: UUID, moment: str) -> st
         for lead in _newest_first(leads)
     )
     return next((chip for chip in chips if chip), None)
+
+
+def _scenes_of(lead: Lead, runs: dict[UUID, store.RunOfLead]) -> tuple[UUID, UUID] | None:
+    """The two images that a lead shows cut-outs of: those compared, or those that picture a parcel."""
+    if lead.run_id in runs:
+        return runs[lead.run_id].before_scene_id, runs[lead.run_id].after_scene_id
+    pictured = lead.attributes.get("chip_scenes")
+    return (UUID(pictured[0]), UUID(pictured[1])) if pictured else None
 
 
 def _newest_first(leads: tuple[Lead, ...]) -> list[Lead]:
