@@ -25,7 +25,7 @@ def read_scene_tile(caller: SignedIn, request: Request, scene_id: UUID, z: int, 
     tile = tile_of(z, x, y)
     with caller.transaction() as session:
         scene = ingest.get_scene(session, caller.actor, scene_id)
-    etag = f'"{scene.cog_sha256[:24]}"'
+    etag = f'"{scene.cog_sha256[:24]}-{images.LOOK}"'
     if request.headers.get("if-none-match") == etag:
         return _unchanged(etag, IMMUTABLE)
     picture = images.picture_of(scene, caller.runtime.blobs.path(scene.cog_sha256))

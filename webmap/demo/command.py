@@ -116,7 +116,7 @@ def announce(settings: Settings, inspector: str) -> None:
     """The address and the three log-ins, one line each."""
     typer.echo(f"地图 map        http://{settings.host}:{settings.port}/")
     typer.echo(f"执法员 officer    officer / {DEMO_PASSWORD}")
-    typer.echo(f"网格员 inspector  {inspector} / {DEMO_PASSWORD}   （手机页面 phone page: /field.html）")
+    typer.echo(f"巡查员 inspector  {inspector} / {DEMO_PASSWORD}   （手机页面 phone page: /field.html）")
     typer.echo(f"管理者 manager    manager / {DEMO_PASSWORD}")
     typer.echo("按 Ctrl+C 结束。Press Ctrl+C to stop.")
 

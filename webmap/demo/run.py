@@ -122,12 +122,13 @@ def result(demo: Demonstration) -> dict[str, Any]:
 
 
 def inspector_login(demo: Demonstration) -> str:
-    """The grid officer with most open work: whoever signs in as inspector finds something to do."""
+    """Who has most patches to visit: whoever signs in as inspector finds something to do on the phone."""
     with demo.runtime.database.transaction(demo.runtime.system) as session:
         row = session.execute(
             text(
                 "SELECT a.login FROM assignment t JOIN account a ON a.account_id = t.holder_account_id"
-                " WHERE a.role = 'grid_officer' AND t.status IN ('sent', 'signed')"
+                " WHERE a.role IN ('grid_officer', 'chief')"
+                " AND t.kind = 'verify' AND t.status IN ('sent', 'signed')"
                 " GROUP BY a.login ORDER BY count(*) DESC, a.login LIMIT 1"
             )
         ).scalar()

@@ -76,7 +76,7 @@ class Weeks:
     # -- the county desk ---------------------------------------------------------------------------
     def _desk(self) -> None:
         """Judge a few new patches a day; a lawful suggestion is confirmed, the rest goes to the field."""
-        todo = [item for item in self._patches("new,suspect") if not _is_left(item["number"])]
+        todo = [item for item in self._patches("new,suspect") if not _is_left(item)]
         for item in todo[:DESK_A_DAY]:
             suggestion = item["suggestion"]
             if suggestion in LAWFUL_REASON:
@@ -276,9 +276,10 @@ def _share(number: str, salt: str) -> float:
     return zlib.crc32(f"{number}/{salt}".encode()) / 2**32
 
 
-def _is_left(number: str) -> bool:
-    """A tenth stays on the desk, so that the map shows every state."""
-    return _share(number, "left") < 0.12
+def _is_left(item: Item) -> bool:
+    """A tenth stays on the desk, so that the map shows every state. The lot falls by place and kind: it stays
+    where it is when numbers move."""
+    return _share(f"{item['division_name']} {item['change_class']} {item['severity']}", "pending") < 0.12
 
 
 def _is_late(task: Item, moment: datetime) -> bool:
