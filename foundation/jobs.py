@@ -81,6 +81,7 @@ class JobQueue:
                     job(self._runtime, **arguments)
             except LandwardenError as error:
                 self.last_refusal = error
+                log.warning("job.refused", job=name, code=error.code, reason=error.text("zh"))
                 raise
 
         self.app.task(name=name, retry=RetryUnlessRefused(), pass_context=True)(run)

@@ -15,7 +15,7 @@ from foundation.blobs import BlobStore, storage_error
 from foundation.clock import Clock, system_clock
 from foundation.cluster import APPLICATION, OWNER, Cluster
 from foundation.db import Database
-from foundation.errors import InvalidInput
+from foundation.errors import InvalidInput, LandwardenError
 from foundation.jobs import JobQueue
 from foundation.schema import upgrade
 from foundation.settings import Settings
@@ -73,6 +73,12 @@ def configure_log() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    logging.getLogger("procrastinate.worker").addFilter(is_unexpected)
+
+
+def is_unexpected(record: logging.LogRecord) -> bool:
+    """Whether a log record speaks of a fault of ours: a refusal has its own text and needs no traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], LandwardenError))
 
 
 @contextmanager
