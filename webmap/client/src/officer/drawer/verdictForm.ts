@@ -38,7 +38,7 @@ export function reasonsFor(config: Config, patch: PatchDetail, kind: VerdictKind
 
 export function startForm(patch: PatchDetail): VerdictForm {
   const targets = dispatchAction(patch)?.targets ?? []
-  return { kind: null, violationCode: patch.violation_code ?? '', reasonCode: '', note: '', dispatchTo: targets[0]?.post_id ?? '' }
+  return { kind: null, violationCode: patch.violation_code ?? patch.judgement?.violation_code ?? '', reasonCode: '', note: '', dispatchTo: targets[0]?.post_id ?? '' }
 }
 
 export type Lack = 'kind' | 'violation' | 'reason' | 'target'

@@ -5,10 +5,15 @@ import type { Division } from '@/shared/api/types'
 
 const children = new Map<string, Promise<Division[]>>()
 
+/** The village behind a committee's official name: 义井村村民委员会 is 义井村. */
+export function spokenName(name: string): string {
+  return name.replace(/村村民委员会$/, '村').replace(/(村民|居民)委员会$/, '')
+}
+
 export function divisionsOf(parent: string): Promise<Division[]> {
   let found = children.get(parent)
   if (!found) {
-    found = api.divisions(parent)
+    found = api.divisions(parent).then((rows) => rows.map((row) => ({ ...row, name: spokenName(row.name) })))
     found.catch(() => children.delete(parent))
     children.set(parent, found)
   }
