@@ -71,9 +71,8 @@ export function hourMinute(value: string | null | undefined): string {
 
 /** GF-1 PMS → 高分一号 for the satellites that officers know; others as they are. */
 export function sensorName(sensor: string): string {
-  if (locale.value !== 'zh') return sensor
+  const plain = sensor.replace(/\s*\(synthetic\)/i, '')
+  if (locale.value !== 'zh') return plain
   const numerals = ['', '一', '二', '三', '四', '五', '六', '七']
-  return sensor
-    .replace(/^GF-?([1-7])(\s*PMS)?/i, (_, digit: string) => `高分${numerals[Number(digit)]}号`)
-    .replace(/\s*\(synthetic\)/i, '')
+  return plain.replace(/^GF-?([1-7])(\s*PMS)?/i, (_, digit: string) => `高分${numerals[Number(digit)]}号`)
 }
