@@ -3,7 +3,7 @@ import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vite'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const backend = process.env.LANDWARDEN_BACKEND ?? 'http://127.0.0.1:8710'
+const backend = process.env.LANDWARDEN_BACKEND ?? 'http://127.0.0.1:8800'
 
 export default defineConfig({
   plugins: [vue()],
@@ -13,6 +13,8 @@ export default defineConfig({
     outDir: here('../static'),
     emptyOutDir: true,
     manifest: true,
+    // The licences of what the bundles hold go out with them.
+    license: { fileName: 'licenses.md' },
     target: 'es2022',
     // A data: URI in CSS would need a wider policy; small files stay files.
     assetsInlineLimit: 0,

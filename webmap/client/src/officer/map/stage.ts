@@ -52,6 +52,7 @@ function patchSource(): VectorTileSource {
 
 const idOf = (feature: FeatureLike): string => String(feature.get('id') ?? feature.getId())
 
+const HOVER_FILL = new Style({ fill: new Fill({ color: 'rgba(255,255,255,0.28)' }) })
 const HOVER_STYLE = new Style({ stroke: new Stroke({ color: '#FFFFFF', width: 3 }), fill: new Fill({ color: 'rgba(255,255,255,0.28)' }) })
 
 type SceneLayer = TileLayer<XYZ>
@@ -79,6 +80,7 @@ export class MapStage {
   private isBlinkOn = true
   private blinkTimer: ReturnType<typeof setInterval> | undefined
   private hoveredId: string | null = null
+  private selectedId: string | null = null
   private visibleStates: ReadonlySet<StateKey> = new Set()
   private severityMin = 1
   private liveStates: ReadonlyMap<string, StateKey> = new Map()
@@ -97,7 +99,7 @@ export class MapStage {
       ]),
       layers: [
         this.before, this.after, this.patches,
-        new VectorLayer({ source: this.hover, zIndex: 55, style: HOVER_STYLE }),
+        new VectorLayer({ source: this.hover, zIndex: 55 }),
         new VectorLayer({ source: this.overlay, zIndex: 60, updateWhileAnimating: true }),
       ],
     })
@@ -193,14 +195,22 @@ export class MapStage {
     if (patchId === this.hoveredId) return
     this.hoveredId = patchId
     this.hover.clear()
-    if (patchId === null || !this.patches.getVisible()) return
+    if (patchId === null || patchId === this.selectedId || !this.patches.getVisible()) return
     const shown = this.patches.getFeaturesInExtent(this.view.calculateExtent(this.map.getSize() ?? [1, 1]))
     const pieces = shown.filter((each) => idOf(each) === patchId && this.isShown(each))
-    this.hover.addFeatures(pieces.map((each) => new Feature(toGeometry(each))))
+    // A patch that tiles cut has edges along the cuts: only a whole one gets a line round it.
+    const style = pieces.length > 1 ? HOVER_FILL : HOVER_STYLE
+    for (const piece of pieces) {
+      const feature = new Feature(toGeometry(piece))
+      feature.setStyle(style)
+      this.hover.addFeature(feature)
+    }
   }
 
   /** Draws the chosen patch from its own outline, above the tiles. */
   setSelected(patch: PatchDetail | null): void {
+    this.selectedId = patch?.patch_id ?? null
+    if (this.hoveredId === this.selectedId) this.hover.clear()
     const isOfPatch = (feature: Feature): boolean => feature.getId() === 'selected' || feature.get('isPhoto') === true
     for (const old of this.overlay.getFeatures().filter(isOfPatch)) this.overlay.removeFeature(old)
     if (!patch) return
