@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -113,9 +113,10 @@ def stay_put(page: Page) -> None:
         page.evaluate("([key, value]) => localStorage.setItem(`landwarden.${key}`, value)", [key, value])
 
 
-def open_patch(page: Page, number: str) -> None:
-    """Open a patch by its permalink, as somebody does who was sent the link."""
-    page.goto(f"/#/map?id={number}")
+def open_patch(page: Page, row: Mapping[str, Any]) -> None:
+    """Open a patch by its permalink, near enough that few others are in view."""
+    number, (lon, lat) = row["number"], row["label_point"]
+    page.goto(f"/#/map?c=17,{lat:.5f},{lon:.5f}&id={number}")
     page.reload()
     drawer = page.get_by_test_id("patch-drawer")
     expect(drawer.get_by_role("heading", name=number)).to_be_visible(timeout=WAIT_MS)

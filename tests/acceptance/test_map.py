@@ -196,10 +196,10 @@ def test_state_chip_filters_the_table(page_as: PageAs, api_as: ApiAs) -> None:
 
 def test_drawer_shows_evidence_overlay_law_and_timeline(page_as: PageAs, api_as: ApiAs) -> None:
     api = api_as("officer")
-    number = _largest_new_building(api)["number"]
-    detail = api.get(f"/patches/{_id_of(api, number)}")
+    shed = _largest_new_building(api)
+    detail = api.get(f"/patches/{shed['patch_id']}")
     page = page_as("officer")
-    open_patch(page, number)
+    open_patch(page, shed)
     for side in ("before", "after"):
         chip = page.get_by_test_id(f"chip-{side}")
         width = eventually(partial(chip.evaluate, "(image) => image.naturalWidth"), bool, page=page)
@@ -227,7 +227,7 @@ def test_verdict_by_keyboard_is_saved_undone_and_dispatched(
     patch, api = take_patch(), api_as("officer")
     page = page_as("officer")
     stay_put(page)
-    open_patch(page, patch["number"])
+    open_patch(page, patch)
     drawer, toast = page.get_by_test_id("patch-drawer"), page.get_by_test_id("toast")
     was = api.get(f"/patches/{patch['patch_id']}")
 
@@ -262,7 +262,7 @@ def test_another_officer_sees_the_change_without_reload(page_as: PageAs, take_pa
     first, second = page_as("officer"), page_as("officer2")
     for page in (first, second):
         stay_put(page)
-        open_patch(page, patch["number"])
+        open_patch(page, patch)
         expect(page.get_by_test_id("live-indicator")).to_have_attribute("data-live", "open")
     second.evaluate("() => { window.wasHere = true }")
     row = second.locator(f"[data-testid=patch-row][data-number='{patch['number']}']")
@@ -282,7 +282,7 @@ def test_stale_version_asks_instead_of_overwriting(
     page = page_as("officer2")
     page.context.route("**/api/v1/live", lambda route: route.abort())
     stay_put(page)
-    open_patch(page, patch["number"])
+    open_patch(page, patch)
     version = api.get(f"/patches/{patch['patch_id']}")["version"]
     body = {"kind": "unlawful", "violation_code": patch["violation_code"], "reason_code": "evidence_clear"}
     changed = api.post(f"/patches/{patch['patch_id']}/verdict", body, version=version)
@@ -306,7 +306,7 @@ def test_stale_version_asks_instead_of_overwriting(
 def test_permalink_opens_the_same_view(page_as: PageAs, api_as: ApiAs) -> None:
     shed = _largest_new_building(api_as("officer"))
     page = page_as("officer")
-    open_patch(page, shed["number"])
+    open_patch(page, shed)
     page.get_by_test_id("swipe-handle").press("Shift+ArrowRight")
     page.get_by_test_id("layer-urban_boundary").click()
     page.get_by_test_id(f"state-chip-{shed['state']}").click()
@@ -425,10 +425,6 @@ def _largest_new_building(api: Api) -> dict[str, Any]:
     """A new building on much basic farmland: before and after look quite different there."""
     rows: list[dict[str, Any]] = api.get("/patches", sort="-basic_farmland_m2", limit=100)["items"]
     return next(row for row in rows if row["change_class"] == "new_building")
-
-
-def _id_of(api: Api, number: str) -> str:
-    return str(api.get("/patches", q=number, limit=1)["items"][0]["patch_id"])
 
 
 def _tile_pixel(api: Api, scene_id: str, lon: float, lat: float) -> Any:
