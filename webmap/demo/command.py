@@ -15,7 +15,6 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from foundation.blobs import storage_error
-from foundation.clock import SteppedClock
 from foundation.runtime import open_runtime
 from foundation.settings import Settings
 from ingest.sources.synthetic.county import Size
@@ -35,7 +34,7 @@ def run_demo(
         remove(own.data_dir)
     if json_file is not None:
         check_writable(json_file)
-    clock = SteppedClock(run.OPENING)
+    clock = run.KeptClock(own.data_dir / "demo" / "clock")
     with open_runtime(own, clock=clock) as runtime:
         with Progress(
             SpinnerColumn(),

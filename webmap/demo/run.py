@@ -40,6 +40,24 @@ REPORTS = (
 Progress = Callable[[str, float], None]
 
 
+class KeptClock(SteppedClock):
+    """The demonstration's clock, kept in a file: a demonstration that was killed goes on at its own time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        kept = path.read_text("ascii").strip() if path.is_file() else ""
+        # Reading only: the data folder is made, and refused where it cannot be, by the runtime.
+        SteppedClock.set(self, datetime.fromisoformat(kept) if kept else OPENING)
+
+    def set(self, moment: datetime) -> None:
+        """Go to a moment and keep it, whole or not at all."""
+        super().set(moment)
+        half = self._path.with_suffix(".part")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        half.write_text(moment.isoformat(), "ascii")
+        half.replace(self._path)
+
+
 @dataclass(frozen=True)
 class Demonstration:
     """One county on one runtime whose clock can be set."""
@@ -58,7 +76,6 @@ def prepare(
     folder = runtime.settings.data_dir / "demo" / f"county-{size}-{seed}"
     files = build_inputs(folder, size=size, seed=seed, progress=progress)
     holders = read_holders(files.posts)
-    clock.set(OPENING)
     _work_off(runtime, _import_jobs(runtime, files), progress)
     accounts = make_accounts(runtime, holders, clock=clock)
     _work_off(
@@ -138,7 +155,7 @@ def inspector_login(demo: Demonstration) -> str:
 
 
 def open_to_visitors(demo: Demonstration, *, host: str, port: int) -> None:
-    """Serve the map, with a worker beside it, until interrupted. The clock goes on from the last day."""
+    """Serve the map until interrupted. The clock goes on from the last day."""
     last = _last_event(demo.runtime)
     demo.clock.set(max(MORNING_AFTER, last + timedelta(minutes=1)) if last else MORNING_AFTER)
     serve(create_app(demo.runtime), host, port)
