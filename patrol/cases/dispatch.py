@@ -9,20 +9,26 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from foundation import audit
-from foundation.access import Actor, require
+from foundation.access import Actor
 from foundation.divisions import divisions
-from foundation.errors import Conflict, InvalidInput, NotFound
+from foundation.errors import Conflict, InvalidInput
 from patrol.cases import store
 from patrol.cases.assignments import (
     OPEN,
     Step,
     plan_chain,
     plan_to,
-    require_holder,
     require_status,
 )
 from patrol.cases.clocks import clock_table
-from patrol.cases.ledger import AssignmentLog, Details, allowed_move, locked_case, write_move
+from patrol.cases.ledger import (
+    AssignmentLog,
+    Details,
+    allowed_move,
+    locked_assignment,
+    locked_case,
+    write_move,
+)
 from patrol.cases.reasons import require_reason
 from patrol.net import service as net
 from patrol.net.posts import Holder, Post, covers, holder_of
@@ -105,7 +111,7 @@ def sign(session: Session, actor: Actor, assignment_id: UUID, *, now: datetime) 
     Conflict
         ``patrol.assignment.not_open``.
     """
-    case, row = _locked(session, actor, assignment_id)
+    case, row = locked_assignment(session, actor, assignment_id, right="assignment.sign")
     if row.status == "signed" or (row.status == "forwarded" and row.signed_at is not None):
         return case
     require_status(row.status, ("sent",))
@@ -154,7 +160,7 @@ def return_(
     Conflict
         ``patrol.assignment.not_open``, ``patrol.assignment.not_returnable``.
     """
-    case, row = _locked(session, actor, assignment_id)
+    case, row = locked_assignment(session, actor, assignment_id, right="assignment.sign")
     require_status(row.status, OPEN)
     require_reason("return", reason_code)
     if row.kind not in {"hand_down", "verify"}:
@@ -211,7 +217,7 @@ def forward(
         ``patrol.assignment.no_target``: nobody stands further down; name a post.
         ``patrol.post.not_below``: the post does not lie below one's own.
     """
-    case, row = _locked(session, actor, assignment_id)
+    case, row = locked_assignment(session, actor, assignment_id, right="assignment.sign")
     require_status(row.status, OPEN)
     if row.kind != "hand_down":
         raise Conflict("patrol.assignment.not_forwardable", kind=row.kind)
@@ -274,23 +280,6 @@ def targets(session: Session, actor: Actor, case: CaseRow, *, now: datetime) -> 
 def verify_deadline(*, is_urgent: bool, now: datetime) -> datetime:
     """When a visit that is asked for now must have taken place."""
     return clock_table().deadline("verify_urgent" if is_urgent else "verify", now)
-
-
-def _locked(session: Session, actor: Actor, assignment_id: UUID) -> tuple[CaseRow, AssignmentRow]:
-    """The case first, then its assignment: one order of locks everywhere."""
-    row = store.find_assignment(session, assignment_id)
-    if row is None:
-        raise NotFound("patrol.assignment.not_found", assignment_id=str(assignment_id))
-    require(actor, "assignment.sign", row.division_code)
-    case = locked_case(session, actor, row.patch_id)
-    session.refresh(row)
-    require_holder(
-        account_id=actor.account_id,
-        post_ids=actor.post_ids,
-        holder_account_id=row.holder_account_id,
-        post_id=row.post_id,
-    )
-    return case, row
 
 
 def _lay_out(

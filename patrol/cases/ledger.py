@@ -16,7 +16,7 @@ from foundation.calendar import SHANGHAI
 from foundation.errors import NotFound
 from foundation.ids import uuid7
 from patrol.cases import store
-from patrol.cases.assignments import Step
+from patrol.cases.assignments import Step, require_holder
 from patrol.cases.cases import (
     Move,
     Situation,
@@ -154,6 +154,33 @@ def locked_case(
         facts |= {"state": case.display_state, "state_name": transitions().states[case.state].zh}
         require_version(expected_version, actual=case.version, facts=facts)
     return case
+
+
+def locked_assignment(
+    session: Session, actor: Actor, assignment_id: UUID, *, right: str
+) -> tuple[CaseRow, AssignmentRow]:
+    """The case first, then its assignment, held by the actor: one order of locks everywhere.
+
+    Raises
+    ------
+    NotFound
+        ``patrol.assignment.not_found``.
+    NotAllowed
+        The role lacks the right, or somebody else holds the assignment.
+    """
+    row = store.find_assignment(session, assignment_id)
+    if row is None:
+        raise NotFound("patrol.assignment.not_found", assignment_id=str(assignment_id))
+    require(actor, right, row.division_code)
+    case = locked_case(session, actor, row.patch_id)
+    session.refresh(row)
+    require_holder(
+        account_id=actor.account_id,
+        post_ids=actor.post_ids,
+        holder_account_id=row.holder_account_id,
+        post_id=row.post_id,
+    )
+    return case, row
 
 
 def situation_of(session: Session, case: CaseRow) -> Situation:

@@ -11,11 +11,16 @@ from sqlalchemy.orm import Session
 from foundation import audit
 from foundation.access import Actor, require
 from foundation.blobs import Blob, BlobStore
-from foundation.errors import Conflict, InvalidInput, NotFound
+from foundation.errors import Conflict, InvalidInput
 from patrol.cases import store
-from patrol.cases.assignments import require_holder
 from patrol.cases.cases import fits, transitions
-from patrol.cases.ledger import AssignmentLog, Details, locked_case, situation_of, write_move
+from patrol.cases.ledger import (
+    AssignmentLog,
+    Details,
+    locked_assignment,
+    situation_of,
+    write_move,
+)
 from patrol.tables import AssignmentRow, CaseRow, EvidenceRow, VisitRow
 from patrol.visits.evidence import EvidenceClaim, check_claim, flags_of
 from patrol.visits.visits import FINDINGS, VisitBody, body_sha256, check_visit, to_storage
@@ -57,7 +62,7 @@ def record_visit(session: Session, actor: Actor, body: VisitBody, *, now: dateti
         if known.body_sha256 != digest:
             raise Conflict("patrol.visit.other_body", visit_id=str(body.visit_id))
         return Recorded(known.visit_id, is_new=False, distance_m=known.distance_m)
-    case, assignment = _assignment_of(session, actor, body.assignment_id)
+    case, assignment = locked_assignment(session, actor, body.assignment_id, right="visit.record")
     row = _visit_row(session, actor, case, body, digest, now)
     session.add(row)
     session.flush()
@@ -192,22 +197,6 @@ def _evidence_row(
         by_id=actor.account_id,
         by_name=actor.name,
     )
-
-
-def _assignment_of(session: Session, actor: Actor, assignment_id: UUID) -> tuple[CaseRow, AssignmentRow]:
-    assignment = store.find_assignment(session, assignment_id)
-    if assignment is None:
-        raise NotFound("patrol.assignment.not_found", assignment_id=str(assignment_id))
-    require(actor, "visit.record", assignment.division_code)
-    case = locked_case(session, actor, assignment.patch_id)
-    session.refresh(assignment)
-    require_holder(
-        account_id=actor.account_id,
-        post_ids=actor.post_ids,
-        holder_account_id=assignment.holder_account_id,
-        post_id=assignment.post_id,
-    )
-    return case, assignment
 
 
 def _answer(
