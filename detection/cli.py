@@ -125,7 +125,7 @@ def evaluate(
     """用真值评价检测结果：查全率、查准率、误报类型。Measure found patches against true ones."""
     import json
 
-    from detection.judging.outcome import measure_files
+    from detection.evaluation.outcome import measure_files
 
     outcome = measure_files(found, truth, kind_field=kind)
     if json_out:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from detection.leads import Lead
     from detection.pixels.changes import Detection
-    from detection.registers import Comparison
+    from detection.registers.compare import Comparison
     from foundation.runtime import Runtime
     from ingest.scenes import Scene
 
@@ -100,7 +100,7 @@ def compare_registers(runtime: Runtime, county_code: str) -> Comparison:
     Conflict
         ``detection.registers.single_snapshot``.
     """
-    from detection import registers
+    from detection.registers import compare as registers
 
     with runtime.database.transaction(runtime.system) as session:
         comparison = registers.compare(session, runtime.system, county_code)
@@ -226,7 +226,7 @@ def _keep_chips(
 
 def _with_newest_pictures(runtime: Runtime, county_code: str, leads: Sequence[Lead]) -> list[Lead]:
     """Leads that no image made, with chips of the county's two newest images that show their ground."""
-    from detection.registers import with_chips
+    from detection.registers.compare import with_chips
     from ingest import service as ingest
 
     with runtime.database.transaction(runtime.system) as session:

@@ -11,7 +11,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import text
 
-from detection.evaluate import ObjectScores, match_objects
+from detection.evaluation.scores import ObjectScores, match_objects
 from foundation.crs import reproject
 from foundation.runtime import Runtime
 from webmap.demo.ground import MIN_SHARE, PLANE_EPSG, SUSPICIONS, Ground, PlantedChange

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from detection import jobs, service
-from detection.evaluate import match_objects
+from detection.evaluation.scores import match_objects
 from detection.leads import Lead
 from foundation.audit import verify_chain
 from foundation.clock import SteppedClock

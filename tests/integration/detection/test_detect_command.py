@@ -19,7 +19,7 @@ from rasterio.warp import Resampling, reproject
 from typer.testing import CliRunner
 
 from detection import pair_cli
-from detection.evaluate import score_pixels
+from detection.evaluation.scores import score_pixels
 from detection.pixels.pipeline import detect_pair
 from foundation.crs import ellipsoidal_area_m2
 from foundation.errors import InvalidInput

@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from detection.evaluate import match_objects
+from detection.evaluation.scores import match_objects
 from detection.pixels.changes import CHANGED, Detection
 from detection.pixels.pipeline import detect_pair
 from ingest.sources.synthetic.county import build_county

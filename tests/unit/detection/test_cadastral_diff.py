@@ -10,7 +10,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detection.cadastral_diff import Parcel, RegisterChange, compare_registers, takings, use_group
+from detection.registers.cadastral_diff import Parcel, RegisterChange, compare_registers, takings, use_group
 from detection.rules import current_rules
 from foundation.crs import reproject
 

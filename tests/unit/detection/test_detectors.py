@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detection.evaluate import score_pixels
+from detection.evaluation.scores import score_pixels
 from detection.pixels.control import unchanged_twins
 from detection.pixels.detectors.base import Detector
 from detection.pixels.detectors.irmad import chi_square_survival, fit_irmad

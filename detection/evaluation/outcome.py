@@ -8,7 +8,7 @@ from typing import Any
 import geopandas as gpd
 import shapely
 
-from detection.evaluate import match_objects
+from detection.evaluation.scores import match_objects
 from detection.pixels.changes import NO_REAL_CHANGE
 from foundation.crs import gauss_krueger_epsg, parse_crs
 from foundation.errors import InvalidInput

@@ -12,8 +12,15 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from detection import service, store
-from detection.cadastral_diff import VERSION, Parcel, RegisterChange, Taking, compare_registers, takings
 from detection.leads import Lead
+from detection.registers.cadastral_diff import (
+    VERSION,
+    Parcel,
+    RegisterChange,
+    Taking,
+    compare_registers,
+    takings,
+)
 from detection.rules import current_rules
 from foundation import access, audit
 from foundation.access import Actor

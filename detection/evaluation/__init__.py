@@ -1,0 +1,1 @@
+"""How good a result is, against ground truth and against what people found."""

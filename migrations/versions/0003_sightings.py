@@ -1,0 +1,14 @@
+"""Sightings: leads that know a place and an error radius, not an outline."""
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
