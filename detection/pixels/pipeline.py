@@ -26,7 +26,7 @@ from detection.pixels.classify import UNKNOWN, ObjectView, Verdict, classify_obj
 from detection.pixels.control import unchanged_twins
 from detection.pixels.detectors.base import Scorer
 from detection.pixels.detectors.irmad import Irmad, IrmadFit
-from detection.pixels.detectors.registry import DETECTORS, WITNESSES, SensorChoice, choose_sensor
+from detection.pixels.detectors.registry import DETECTORS, PANELS, SensorChoice, choose_sensor
 from detection.pixels.executor import BLOCK_PX, block_boxes, default_workers, run_blocks
 from detection.pixels.indices import BandRoles, band_roles
 from detection.pixels.normalise import Normalisation, fit_normalisation
@@ -195,7 +195,7 @@ def _samples(pair: ImagePair, registration: Registration, screen: CloudScreen) -
 def _fit_all(
     pair: ImagePair, choice: SensorChoice, samples: Sequence[PairPixels], screen: CloudScreen
 ) -> _Fit:
-    scorers = {name: DETECTORS[name].fit(samples) for name in WITNESSES[choice.sensor]}
+    scorers = {name: DETECTORS[name].fit(samples) for name in PANELS[choice.sensor].deciding}
     cuts = {}
     for name, scorer in scorers.items():
         spec = DETECTORS[name].spec

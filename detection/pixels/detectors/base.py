@@ -27,6 +27,9 @@ class DetectorSpec:
         The threshold never falls below this many robust σ of the unchanged majority.
     is_folded : bool
         The score is the absolute value of a centred quantity (its middle is 0), not a one-sided length.
+    cut : float, optional
+        A fixed cut, for scores that carry their own scale (a probability, metres of height); None where
+        the cut is measured on the scene.
     """
 
     name: str
@@ -39,6 +42,7 @@ class DetectorSpec:
     floor_sigmas: float
     is_folded: bool
     parameters: Mapping[str, Any]
+    cut: float | None = None
 
 
 class Scorer(Protocol):

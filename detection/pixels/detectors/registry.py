@@ -14,7 +14,7 @@ from detection.pixels.detectors.sar_log_ratio import SarLogRatio
 from foundation.errors import InvalidInput
 from ingest.raster import RasterInfo
 
-Sensor = Literal["multispectral", "rgb", "sar"]
+Sensor = Literal["multispectral", "rgb", "sar", "height", "cross"]
 SENSORS: tuple[Sensor, ...] = ("multispectral", "rgb", "sar")
 FINE_GSD_M = 5.0
 
@@ -29,14 +29,36 @@ def _frozen(*detectors: Detector) -> Mapping[str, Detector]:
 
 
 DETECTORS: Mapping[str, Detector] = _frozen(Irmad(), ChangeVector(), SarLogRatio())
-WITNESSES: Mapping[Sensor, tuple[str, ...]] = MappingProxyType(
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Who is asked about a kind of sensor.
+
+    Attributes
+    ----------
+    deciding : tuple of str
+        Their mean score, each in units of its own cut, makes the change; none has a veto.
+    heard : tuple of str
+        Asked for every object, written down as agreeing or not, without a vote.
+    """
+
+    deciding: tuple[str, ...]
+    heard: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Everyone on the panel."""
+        return self.deciding + self.heard
+
+
+PANELS: Mapping[Sensor, Panel] = MappingProxyType(
     {
-        "multispectral": ("irmad", "change_vector"),
-        "rgb": ("irmad", "change_vector"),
-        "sar": ("sar_log_ratio",),
+        "multispectral": Panel(("irmad", "change_vector")),
+        "rgb": Panel(("irmad", "change_vector")),
+        "sar": Panel(("sar_log_ratio",)),
     }
 )
-"""For each kind of sensor: the detector that decides, then those that are heard beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +105,7 @@ def _asked(info: RasterInfo, asked: str) -> SensorChoice:
     for sensor in SENSORS:
         if sensor != asked:
             continue
-        spec = DETECTORS[WITNESSES[sensor][0]].spec
+        spec = DETECTORS[PANELS[sensor].deciding[0]].spec
         if not spec.min_bands <= info.bands <= spec.max_bands or (sensor == "rgb" and info.bands != 3):
             raise InvalidInput("detection.pair.sensor_does_not_fit", sensor=asked, bands=info.bands)
         return SensorChoice(sensor, "用户指定", "as asked")
