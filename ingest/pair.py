@@ -67,11 +67,21 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class PairPixels:
-    """Both dates on one block: float32 (bands, rows, cols) in the files' units, and where each is seen."""
+    """Both dates on one block: float32 (bands, rows, cols) in the files' units, and where each is seen.
+
+    Attributes
+    ----------
+    before, after : ndarray
+        They may have different numbers of bands.
+    row, col : int
+        First row and column of the block on the common grid, for what varies slowly across a scene.
+    """
 
     before: NDArray[np.float32]
     after: NDArray[np.float32]
     is_valid: NDArray[np.bool_]
+    row: int = 0
+    col: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +97,13 @@ class ImagePair:
 
     @property
     def bands(self) -> int:
-        """Bands that both have."""
+        """Bands that both have; those of BEFORE where the two differ."""
         return self.before.bands
+
+    @property
+    def has_same_bands(self) -> bool:
+        """Whether both have as many bands: only then can they be compared band by band."""
+        return self.before.bands == self.after.bands
 
     def reader(self) -> PairReader:
         """A reader of its own for one thread; use as a context manager."""
@@ -102,6 +117,7 @@ def open_pair(
     pixel_grid: bool = False,
     before_date: str | None = None,
     after_date: str | None = None,
+    allow_different_bands: bool = False,
 ) -> ImagePair:
     """Check that two rasters can be compared.
 
@@ -111,6 +127,8 @@ def open_pair(
         GeoTIFF or COG; PNG and JPEG with ``pixel_grid``.
     before_date, after_date : str, optional
         ISO dates that stand in for the files' own.
+    allow_different_bands : bool
+        Also accept images of two kinds of sensor, which differ in their number of bands.
 
     Raises
     ------
@@ -124,7 +142,7 @@ def open_pair(
     if first.sha256 == second.sha256:
         raise InvalidInput("ingest.pair.same_file", before=before.name, after=after.name)
     before_at, after_at = _ordered_dates(first, second, before_date=before_date, after_date=after_date)
-    if first.bands != second.bands:
+    if first.bands != second.bands and not allow_different_bands:
         raise InvalidInput("ingest.pair.band_count", before=first.bands, after=second.bands)
     same_grid = _check_grids(first, second)
     pair = ImagePair(first, second, first.grid, before_at, after_at, same_grid)
@@ -312,7 +330,7 @@ def _probe_content(pair: ImagePair) -> None:
                 seen["after"] |= bool(is_after.any())
                 is_both = is_before & is_after
                 seen["both"] |= bool(is_both.any())
-                differs |= bool((before[:, is_both] != after[:, is_both]).any())
+                differs |= not pair.has_same_bands or bool((before[:, is_both] != after[:, is_both]).any())
     for epoch, info in (("before", pair.before), ("after", pair.after)):
         if not seen[epoch] and (epoch == "before" or pair.same_grid):
             raise InvalidInput("ingest.pair.nodata_everywhere", file=info.path.name)

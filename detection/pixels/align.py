@@ -143,7 +143,7 @@ def read_aligned(reader: PairReader, box: Box, registration: Registration) -> Pa
     is_valid = is_before & is_after
     before[:, ~is_valid] = 0.0
     after[:, ~is_valid] = 0.0
-    return PairPixels(before, after, is_valid)
+    return PairPixels(before, after, is_valid, box.row, box.col)
 
 
 def log_gradient(pixels: NDArray[np.float32], is_valid: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -374,7 +374,7 @@ def _moved(
     row, col = max(row, 0), max(col, 0)
     last_row, last_col = min(last_row, shape[0]), min(last_col, shape[1])
     if last_row - row < 2 or last_col - col < 2:
-        return np.zeros((reader.pair.bands, rows, cols), np.float32), np.zeros((rows, cols), bool)
+        return np.zeros((reader.pair.after.bands, rows, cols), np.float32), np.zeros((rows, cols), bool)
     source, is_seen = reader.read_after(Box(row, col, last_row - row, last_col - col))
     map_x, map_y = (want_x - col).astype(np.float32), (want_y - row).astype(np.float32)
     moved = np.stack(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,4 +46,4 @@ class CloudScreen:
         if self.is_hidden is None:
             return pixels
         is_valid = pixels.is_valid & ~self.is_hidden[box.slices]
-        return PairPixels(pixels.before, pixels.after, is_valid)
+        return replace(pixels, is_valid=is_valid)
