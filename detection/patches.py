@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from detection.leads import Lead
 from foundation.calendar import SHANGHAI
 from foundation.crs import ellipsoidal_area_m2
+from foundation.errors import Defect
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,31 @@ class PatchShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How the matter of a patch stands, as patrol keeps it.
+
+    Attributes
+    ----------
+    state : str
+        ``open``; ``closed``: put right; ``dismissed``: lawful, or nothing new.
+    settled_at : datetime or None
+        When it was closed or dismissed.
+    watched_until : date or None
+        A change on the ground of a closed patch until that day is a relapse, later a matter of its own.
+    shaped_since : datetime or None
+        After a relapse: only leads that ended later draw the patch.
+    """
+
+    state: str = "open"
+    settled_at: datetime | None = None
+    watched_until: date | None = None
+    shaped_since: datetime | None = None
+
+
+OPEN = Standing()
+
+
+@dataclass(frozen=True, slots=True)
 class Patch:
     """One stored patch."""
 
@@ -47,41 +73,70 @@ class Patch:
     division_code: str
     shape: PatchShape
     created_at: datetime
+    standing: Standing = OPEN
+    follows_patch_id: UUID | None = None
 
 
-def combine(leads: Sequence[Lead], fusion: Mapping[str, Any]) -> PatchShape:
-    """The patch that some leads make; the order of the leads does not matter.
+def combine(leads: Sequence[Lead], fusion: Mapping[str, Any], *, since: datetime | None = None) -> PatchShape:
+    """The patch that some leads make; the order of the leads does not matter, sightings draw nothing.
 
-    Sources that draw outlines (drone, satellite, cadastre) decide the outline; without any, all do. The
-    best of them gives class and relative error band; the window is what all of them agree on, or spans
-    them where they follow one another.
+    Sources that draw well (drone, satellite, cadastre) decide the outline; without any, all that draw. The
+    window is that of the leads that speak of the first finding, which is what they agree on, or spans them
+    where they follow one another; what was seen again later adds its ground, and its class where that is the
+    graver one, but moves neither window nor error band. A later restoration adds nothing.
 
     Parameters
     ----------
     leads : sequence of Lead
-        At least one.
+        At least one with an outline.
     fusion : mapping
         The ``fusion`` table of ``thresholds.toml``.
+    since : datetime, optional
+        Leads that ended by then tell of an earlier event; they count only where there are no others.
+
+    Raises
+    ------
+    Defect
+        ``detection.patch.no_outline``.
     """
-    ordered = sorted(leads, key=lambda lead: str(lead.lead_id))
-    drawing = [lead for lead in ordered if lead.source in fusion["outlining"]] or ordered
-    best = min(drawing, key=lambda lead: (_rank(lead.source, fusion), -lead.confidence, str(lead.lead_id)))
-    if len(drawing) == 1:
-        outline, area_m2 = _multi(best.outline), best.area_m2
+    drawn = sorted((lead for lead in leads if lead.outline is not None), key=lambda lead: str(lead.lead_id))
+    told = [lead for lead in drawn if since is None or lead.observed_to > since] or drawn
+    drawing = [lead for lead in told if lead.source in fusion["outlining"]] or told
+    if not drawing:
+        raise Defect("detection.patch.no_outline")
+    first = _first_findings(drawing, fusion)
+    best = min(first, key=lambda lead: _merit(lead, fusion))
+    later = [lead for lead in drawing if lead not in first and not is_restoring(lead.change_class, fusion)]
+    shown = [*first, *later]
+    if len(shown) == 1:
+        outline, area_m2 = _multi(best.ground), best.area_m2
     else:
-        outline = _multi(shapely.union_all([lead.outline for lead in drawing]))
+        outline = _multi(shapely.union_all([lead.ground for lead in shown]))
         area_m2 = ellipsoidal_area_m2(outline)
-    before_at, after_at = _window(drawing)
+    before_at, after_at = _window(first)
+    gravest = min([best, *later], key=lambda lead: (_gravity(lead, fusion), lead is not best))
     return PatchShape(
         outline,
         area_m2,
         area_m2 * best.area_min_m2 / best.area_m2,
         area_m2 * best.area_max_m2 / best.area_m2,
-        best.change_class,
-        max(lead.confidence for lead in ordered),
+        gravest.change_class,
+        max(lead.confidence for lead in told),
         before_at,
         after_at,
     )
+
+
+def windows_meet(
+    one: tuple[datetime, datetime], other: tuple[datetime, datetime], *, gap: timedelta = timedelta(0)
+) -> bool:
+    """Whether two change windows overlap or follow each other within a gap."""
+    return one[0] <= other[1] + gap and other[0] <= one[1] + gap
+
+
+def is_restoring(change_class: str, fusion: Mapping[str, Any]) -> bool:
+    """Whether a class of change undoes a violation rather than makes one."""
+    return change_class in fusion["restoring"]
 
 
 def is_same_place(one: BaseGeometry, other: BaseGeometry, fusion: Mapping[str, Any]) -> bool:
@@ -107,6 +162,23 @@ def number_prefix(division_code: str, after_at: datetime) -> str:
 def patch_number(prefix: str, serial: int) -> str:
     """图斑编号: ``410883-2609-0098``."""
     return f"{prefix}-{serial:04d}"
+
+
+def _first_findings(drawing: Sequence[Lead], fusion: Mapping[str, Any]) -> list[Lead]:
+    """Leads whose windows meet that of the earliest."""
+    earliest = min(drawing, key=lambda lead: (lead.observed_to, lead.observed_from, str(lead.lead_id)))
+    window = (earliest.observed_from, earliest.observed_to)
+    gap = timedelta(days=fusion["gap_days"])
+    return [lead for lead in drawing if windows_meet((lead.observed_from, lead.observed_to), window, gap=gap)]
+
+
+def _merit(lead: Lead, fusion: Mapping[str, Any]) -> tuple[int, float, str]:
+    return _rank(lead.source, fusion), -lead.confidence, str(lead.lead_id)
+
+
+def _gravity(lead: Lead, fusion: Mapping[str, Any]) -> int:
+    grave: list[str] = fusion["grave"]
+    return grave.index(lead.change_class) if lead.change_class in grave else len(grave)
 
 
 def _rank(source: str, fusion: Mapping[str, Any]) -> int:

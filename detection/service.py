@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from detection.judgements import JudgedPatch, Judgement, evaluate, measure
 from detection.judging import reference
 from detection.judging.overlay import JudgedShape
 from detection.leads import Lead
-from detection.patches import Patch, combine, number_prefix, overlap_share, patch_number
+from detection.patches import OPEN, Patch, Standing, combine, number_prefix, overlap_share, patch_number
 from detection.rules import RuleSet, Violation, current_rules
 from foundation import access, audit
 from foundation.access import Actor
@@ -67,7 +67,8 @@ def record_leads(session: Session, actor: Actor, leads: Sequence[Lead], now: dat
         facts = {
             "source": lead.source,
             "division_code": lead.division_code,
-            "area_m2": round(lead.area_m2, 1),
+            **({"radius_m": round(lead.radius_m or 0.0, 1)} if lead.is_sighting else {}),
+            **({} if lead.is_sighting else {"area_m2": round(lead.area_m2, 1)}),
         }
         audit.record(
             session, actor, "detection.lead.recorded", subject=("lead", lead.lead_id), at=now, facts=facts
@@ -77,6 +78,8 @@ def record_leads(session: Session, actor: Actor, leads: Sequence[Lead], now: dat
 def fuse(session: Session, actor: Actor, lead_ids: Sequence[UUID] | None, now: datetime) -> Fusion:
     """Join leads that speak of one event into patches. Leads that belong to a patch already stay there.
 
+    Sightings that wait nearby are looked at again: the patch that they speak of may have come.
+
     Parameters
     ----------
     lead_ids : sequence of UUID, optional
@@ -84,28 +87,41 @@ def fuse(session: Session, actor: Actor, lead_ids: Sequence[UUID] | None, now: d
     """
     access.require(actor, "patch.fuse")
     fusion = current_rules().thresholds["fusion"]
-    store.lock_ground(session, lock_cells(store.unattached(session, lead_ids)))
     leads = store.unattached(session, lead_ids)
     if not leads:
         return Fusion((), (), ())
-    plan = plan_fusion(leads, store.candidates_near(session, leads), fusion)
+    if lead_ids is not None:
+        leads = list(
+            {lead.lead_id: lead for lead in [*leads, *store.sightings_near(session, leads)]}.values()
+        )
+    store.lock_ground(session, lock_cells(leads))
+    leads = store.unattached(session, [lead.lead_id for lead in leads])
+    if not leads:
+        return Fusion((), (), ())
+    candidates = store.candidates_near(session, leads, is_locking=True)
+    parted = store.parted(session, [lead.lead_id for lead in leads])
+    plan = plan_fusion(leads, candidates, fusion, parted=parted)
     created, extended = [], []
     for group in sorted(plan.groups, key=_reading_order):
         access.require(actor, "patch.fuse", group.leads[0].division_code)
         if group.patch_id is None:
-            created.append(_found(session, actor, group.leads, now))
+            created.append(_found(session, actor, group.leads, now, follows=group.follows))
         else:
             extended.append(_extend(session, actor, group, now))
-    return Fusion(tuple(created), tuple(extended), tuple(lead.lead_id for lead in plan.waiting))
+    waiting = [lead.lead_id for lead in plan.waiting if lead_ids is None or lead.lead_id in set(lead_ids)]
+    return Fusion(tuple(created), tuple(extended), tuple(waiting))
 
 
-def unmerge(session: Session, actor: Actor, patch_id: UUID, lead_id: UUID, now: datetime) -> UUID:
-    """Take one lead out of a patch: it founds a patch of its own, and both are as their leads make them.
+def unmerge(session: Session, actor: Actor, patch_id: UUID, lead_id: UUID, now: datetime) -> UUID | None:
+    """Take one lead out of a patch, which is then as the others make it.
+
+    A lead with an outline founds a patch of its own; a sighting waits for a person, and is not attached to
+    this patch again unasked.
 
     Returns
     -------
-    UUID
-        The new patch.
+    UUID or None
+        The new patch; None for a sighting.
 
     Raises
     ------
@@ -114,22 +130,69 @@ def unmerge(session: Session, actor: Actor, patch_id: UUID, lead_id: UUID, now: 
     """
     patch = get_patch(session, actor, patch_id)
     access.require(actor, "patch.fuse", patch.division_code)
-    leads = store.active_leads(session, [patch_id])[patch_id]
-    store.lock_ground(session, lock_cells(leads))
-    leads = store.active_leads(session, [patch_id])[patch_id]
-    taken = [lead for lead in leads if lead.lead_id == lead_id]
-    if not taken:
-        raise Conflict("detection.patch.not_attached", lead_id=str(lead_id), number=patch.number)
-    if len(leads) == 1:
-        raise Conflict("detection.patch.single_lead", number=patch.number)
-    store.detach(session, patch_id, lead_id, now)
-    rest = [lead for lead in leads if lead.lead_id != lead_id]
-    shape = combine(rest, current_rules().thresholds["fusion"])
-    store.reshape_patch(session, patch_id, shape, _division_of(session, shape.outline, rest[0]))
-    founded = _found(session, actor, taken, now)
-    facts = {"lead_id": str(lead_id), "new_patch_id": str(founded)}
+    store.lock_ground(session, lock_cells(store.active_leads(session, [patch_id]).get(patch_id, [])))
+    store.lock_patch(session, patch_id)
+    taken = take_out(session, patch, lead_id, now)
+    founded = None if taken.is_sighting else _found(session, actor, [taken], now)
+    facts = {"lead_id": str(lead_id), "new_patch_id": None if founded is None else str(founded)}
     audit.record(session, actor, "detection.patch.unmerged", subject=("patch", patch_id), at=now, facts=facts)
     return founded
+
+
+def take_out(session: Session, patch: Patch, lead_id: UUID, now: datetime) -> Lead:
+    """Detach one lead and store what the others make; the ground and the patch are held by the caller.
+
+    Raises
+    ------
+    Conflict
+        ``detection.patch.single_lead`` or ``detection.patch.not_attached``.
+    """
+    leads = store.active_leads(session, [patch.patch_id]).get(patch.patch_id, [])
+    taken = next((lead for lead in leads if lead.lead_id == lead_id), None)
+    if taken is None:
+        raise Conflict("detection.patch.not_attached", lead_id=str(lead_id), number=patch.number)
+    rest = [lead for lead in leads if lead.lead_id != lead_id]
+    if all(lead.is_sighting for lead in rest):
+        raise Conflict("detection.patch.single_lead", number=patch.number)
+    store.detach(session, patch.patch_id, lead_id, now)
+    if not taken.is_sighting:
+        reshape(session, patch.patch_id, rest)
+    return taken
+
+
+def reshape(session: Session, patch_id: UUID, leads: Sequence[Lead]) -> None:
+    """Store what leads make of a patch; a relapse that none of them tells any more is forgotten."""
+    standing = store.lock_patch(session, patch_id)
+    since = standing.shaped_since if standing else None
+    if since is not None and not any(not lead.is_sighting and lead.observed_to > since for lead in leads):
+        store.mark_relapse(session, patch_id, since=None, found_at=None)
+        since = None
+    shape = combine(leads, current_rules().thresholds["fusion"], since=since)
+    store.reshape_patch(session, patch_id, shape, _division_of(session, shape.outline, leads[0]))
+
+
+def settle_patch(
+    session: Session,
+    actor: Actor,
+    patch_id: UUID,
+    *,
+    state: str,
+    at: datetime,
+    watched_until: date | None = None,
+) -> None:
+    """Keep that the matter of a patch is closed (put right) or dismissed (lawful, nothing new).
+
+    What is seen on its ground from then on is no longer the same matter: on the ground of a closed patch
+    it is a relapse until ``watched_until``, and a matter of its own later.
+    """
+    get_patch(session, actor, patch_id)
+    store.set_standing(session, patch_id, Standing(state, at, watched_until))
+
+
+def reopen_patch(session: Session, actor: Actor, patch_id: UUID) -> None:
+    """Keep that the matter of a patch is open (again): what is seen on its ground belongs to it."""
+    get_patch(session, actor, patch_id)
+    store.set_standing(session, patch_id, OPEN)
 
 
 def judge(session: Session, actor: Actor, patch_id: UUID, now: datetime) -> Judgement:
@@ -291,7 +354,7 @@ def locate(session: Session, outline: BaseGeometry) -> list[dict[str, Any]]:
 
 
 def village_of(session: Session, outline: BaseGeometry) -> str:
-    """The village that holds most of an outline.
+    """The village that holds most of an outline, or of the disc of a sighting.
 
     Raises
     ------
@@ -307,15 +370,19 @@ def village_of(session: Session, outline: BaseGeometry) -> str:
     return str(rows[0]["code"])
 
 
-def _found(session: Session, actor: Actor, leads: Sequence[Lead], now: datetime) -> UUID:
+def _found(
+    session: Session, actor: Actor, leads: Sequence[Lead], now: datetime, *, follows: UUID | None = None
+) -> UUID:
     shape = combine(leads, current_rules().thresholds["fusion"])
     division_code = _division_of(session, shape.outline, leads[0])
     prefix = number_prefix(division_code, shape.after_at)
     number = patch_number(prefix, store.next_serial(session, prefix))
-    patch = Patch(uuid7(now), number, division_code, shape, now)
+    patch = Patch(uuid7(now), number, division_code, shape, now, follows_patch_id=follows)
     store.add_patch(session, patch)
     store.attach(session, patch.patch_id, [lead.lead_id for lead in leads], now)
-    facts = {"number": number, "lead_ids": [str(lead.lead_id) for lead in leads]}
+    facts: dict[str, Any] = {"number": number, "lead_ids": [str(lead.lead_id) for lead in leads]}
+    if follows is not None:
+        facts["follows"] = str(follows)
     audit.record(
         session, actor, "detection.patch.founded", subject=("patch", patch.patch_id), at=now, facts=facts
     )
@@ -326,11 +393,15 @@ def _extend(session: Session, actor: Actor, group: Group, now: datetime) -> UUID
     if group.patch_id is None:
         raise Defect("detection.patch.not_found")
     store.attach(session, group.patch_id, [lead.lead_id for lead in group.added], now)
-    division_code = _division_of(session, group.shape.outline, group.leads[0])
-    store.reshape_patch(session, group.patch_id, group.shape, division_code)
-    facts = {"lead_ids": [str(lead.lead_id) for lead in group.added]}
+    if group.standing.settled_at is None:
+        division_code = _division_of(session, group.shape.outline, group.leads[0])
+        store.reshape_patch(session, group.patch_id, group.shape, division_code)
+    facts: dict[str, Any] = {"lead_ids": [str(lead.lead_id) for lead in group.added]}
     subject = ("patch", group.patch_id)
     audit.record(session, actor, "detection.patch.extended", subject=subject, at=now, facts=facts)
+    if group.is_relapse:
+        store.mark_relapse(session, group.patch_id, since=group.standing.shaped_since, found_at=now)
+        audit.record(session, actor, "detection.patch.relapsed", subject=subject, at=now, facts=facts)
     return group.patch_id
 
 

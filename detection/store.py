@@ -18,11 +18,12 @@ from sqlalchemy.orm import Session
 from detection.fuse import Candidate
 from detection.judgements import Judgement
 from detection.leads import Lead
-from detection.patches import Patch, PatchShape
+from detection.patches import Patch, PatchShape, Standing
 from detection.tables import (
     DetectionRunRow,
     FieldLabelRow,
     JudgementRow,
+    LeadDecisionRow,
     LeadRow,
     PatchLeadRow,
     PatchRow,
@@ -34,6 +35,10 @@ from foundation.tables import DivisionRow
 LOCK_SPACE_CELL = 4490
 LOCK_SPACE_NUMBER = 4108
 VILLAGE_LEVEL = 5
+METRES_A_DEGREE = 66_000.0
+"""At least so many metres make a degree anywhere in China: boxes widened by it are wide enough."""
+SIGHTING_REACH_DEG = 0.02
+"""Farther than the error of any sighting that may join a patch unasked."""
 
 
 def find_run(session: Session, run_id: UUID) -> DetectionRunRow | None:
@@ -72,12 +77,27 @@ def leads_of_run(session: Session, run_id: UUID) -> list[Lead]:
 
 
 def unattached(session: Session, lead_ids: Sequence[UUID] | None) -> list[Lead]:
-    """Leads that belong to no patch now: of those named, or of all."""
-    attached = select(PatchLeadRow.lead_id).where(PatchLeadRow.detached_at.is_(None))
-    query = select(LeadRow).where(LeadRow.lead_id.not_in(attached)).order_by(LeadRow.lead_id)
+    """Leads that belong to no patch now and that nobody dismissed: of those named, or of all."""
+    query = select(LeadRow).where(*_is_waiting()).order_by(LeadRow.lead_id)
     if lead_ids is not None:
         query = query.where(LeadRow.lead_id.in_(lead_ids))
     return [_lead(row) for row in session.scalars(query)]
+
+
+def sightings_near(session: Session, leads: Sequence[Lead]) -> list[Lead]:
+    """Sightings that wait within the boxes of some leads, widened by the reach of any certain sighting."""
+    boxes = shapely.MultiPolygon([shapely.box(*lead.ground.bounds) for lead in leads])
+    near = _touches(LeadRow.place, shapely.buffer(boxes, SIGHTING_REACH_DEG, join_style="mitre"))
+    query = select(LeadRow).where(near, *_is_waiting()).order_by(LeadRow.lead_id)
+    return [_lead(row) for row in session.scalars(query)]
+
+
+def parted(session: Session, lead_ids: Sequence[UUID]) -> frozenset[tuple[UUID, UUID]]:
+    """Leads, and the patches that a person took them out of."""
+    query = select(PatchLeadRow.lead_id, PatchLeadRow.patch_id).where(
+        PatchLeadRow.lead_id.in_(lead_ids), PatchLeadRow.detached_at.is_not(None)
+    )
+    return frozenset((row.lead_id, row.patch_id) for row in session.execute(query))
 
 
 def lock_ground(session: Session, cells: Iterable[int]) -> None:
@@ -88,11 +108,53 @@ def lock_ground(session: Session, cells: Iterable[int]) -> None:
         )
 
 
-def candidates_near(session: Session, leads: Sequence[Lead]) -> list[Candidate]:
-    """Patches whose boxes touch those of some leads, with the leads that make them."""
-    boxes = shapely.MultiPolygon([shapely.box(*lead.outline.bounds) for lead in leads])
-    near = select(PatchRow.patch_id).where(_touches(PatchRow.geometry, boxes))
-    return [Candidate(patch_id, tuple(found)) for patch_id, found in active_leads(session, near).items()]
+def candidates_near(
+    session: Session, leads: Sequence[Lead], *, reach_m: float = 0.0, is_locking: bool = False
+) -> list[Candidate]:
+    """Patches whose boxes touch those of some leads, with the leads that make them, and their standing.
+
+    Parameters
+    ----------
+    reach_m : float
+        Further around the leads.
+    is_locking : bool
+        Hold the patches until the transaction ends, in the order of their ids: nobody else reshapes or
+        settles them meanwhile.
+    """
+    boxes = shapely.MultiPolygon([shapely.box(*lead.ground.bounds) for lead in leads])
+    area = shapely.buffer(boxes, reach_m / METRES_A_DEGREE, join_style="mitre") if reach_m else boxes
+    query = select(PatchRow).where(_touches(PatchRow.geometry, area)).order_by(PatchRow.patch_id)
+    if is_locking:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    standings = {row.patch_id: _standing(row) for row in session.scalars(query)}
+    found = active_leads(session, list(standings))
+    return [Candidate(patch_id, tuple(told), standings[patch_id]) for patch_id, told in found.items()]
+
+
+def lock_patch(session: Session, patch_id: UUID) -> Standing | None:
+    """Hold one patch until the transaction ends; its standing."""
+    query = select(PatchRow).where(PatchRow.patch_id == patch_id).with_for_update(key_share=True)
+    row = session.scalar(query.execution_options(populate_existing=True))
+    return None if row is None else _standing(row)
+
+
+def set_standing(session: Session, patch_id: UUID, standing: Standing) -> None:
+    """Store how the matter of a patch stands. Whatever it is now, a relapse has been dealt with."""
+    values = {
+        "standing": standing.state,
+        "settled_at": standing.settled_at,
+        "watched_until": standing.watched_until,
+        "relapsed_at": None,
+    }
+    session.execute(update(PatchRow).where(PatchRow.patch_id == patch_id).values(**values))
+
+
+def mark_relapse(
+    session: Session, patch_id: UUID, *, since: datetime | None, found_at: datetime | None
+) -> None:
+    """Note that it happened again on the ground of a closed patch; ``found_at`` None takes the note back."""
+    values = {"shaped_since": since, "relapsed_at": found_at}
+    session.execute(update(PatchRow).where(PatchRow.patch_id == patch_id).values(**values))
 
 
 def active_leads(session: Session, patch_ids: Sequence[UUID] | Select[Any]) -> dict[UUID, list[Lead]]:
@@ -123,7 +185,8 @@ def next_serial(session: Session, prefix: str) -> int:
 def add_patch(session: Session, patch: Patch) -> None:
     """Insert a patch."""
     values = {"patch_id": patch.patch_id, "number": patch.number, "created_at": patch.created_at}
-    session.add(PatchRow(**values, division_code=patch.division_code, **_shape_values(patch.shape)))
+    values |= {"division_code": patch.division_code, "follows_patch_id": patch.follows_patch_id}
+    session.add(PatchRow(**values, **_shape_values(patch.shape)))
     session.flush()
 
 
@@ -263,6 +326,15 @@ def labels(session: Session) -> Sequence[FieldLabelRow]:
 _INTEGER = PatchLeadRow.link_id.type
 
 
+def _is_waiting() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Belongs to no patch now, and nobody's dismissal stands."""
+    attached = select(PatchLeadRow.lead_id).where(PatchLeadRow.detached_at.is_(None))
+    dismissed = select(LeadDecisionRow.lead_id).where(
+        LeadDecisionRow.kind == "dismissed", LeadDecisionRow.undone_at.is_(None)
+    )
+    return LeadRow.lead_id.not_in(attached), LeadRow.lead_id.not_in(dismissed)
+
+
 def _touches(column: Any, area: BaseGeometry) -> ColumnElement[bool]:
     """By boxes, which the index answers behind row-level security, then by geometry."""
     shape = from_shape(area, srid=STORAGE_EPSG)
@@ -283,7 +355,6 @@ def _shape_values(shape: PatchShape) -> dict[str, Any]:
 
 
 def _lead_values(lead: Lead, now: datetime) -> dict[str, Any]:
-    polygons = [part for part in shapely.get_parts(lead.outline) if part.geom_type == "Polygon"]
     return {
         "lead_id": lead.lead_id,
         "source": lead.source,
@@ -291,7 +362,9 @@ def _lead_values(lead: Lead, now: datetime) -> dict[str, Any]:
         "division_code": lead.division_code,
         "observed_from": lead.observed_from,
         "observed_to": lead.observed_to,
-        "geometry": from_shape(shapely.MultiPolygon(polygons), srid=STORAGE_EPSG),
+        "geometry": _stored_outline(lead.outline),
+        "place": None if lead.place is None else from_shape(lead.place, srid=STORAGE_EPSG),
+        "radius_m": lead.radius_m,
         "area_m2": lead.area_m2,
         "area_min_m2": lead.area_min_m2,
         "area_max_m2": lead.area_max_m2,
@@ -306,6 +379,13 @@ def _lead_values(lead: Lead, now: datetime) -> dict[str, Any]:
     }
 
 
+def _stored_outline(outline: BaseGeometry | None) -> Any:
+    if outline is None:
+        return None
+    polygons = [part for part in shapely.get_parts(outline) if part.geom_type == "Polygon"]
+    return from_shape(shapely.MultiPolygon(polygons), srid=STORAGE_EPSG)
+
+
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """numpy numbers as Python's."""
     return {key: value.item() if isinstance(value, np.generic) else value for key, value in values.items()}
@@ -318,7 +398,7 @@ def _lead(row: LeadRow) -> Lead:
         row.division_code,
         row.observed_from,
         row.observed_to,
-        to_shape(row.geometry),
+        None if row.geometry is None else to_shape(row.geometry),
         row.area_m2,
         row.area_min_m2,
         row.area_max_m2,
@@ -330,7 +410,13 @@ def _lead(row: LeadRow) -> Lead:
         before_chip_sha256=row.before_chip_sha256,
         after_chip_sha256=row.after_chip_sha256,
         attributes=row.attributes,
+        place=None if row.place is None else to_shape(row.place),
+        radius_m=row.radius_m,
     )
+
+
+def _standing(row: PatchRow) -> Standing:
+    return Standing(row.standing, row.settled_at, row.watched_until, row.shaped_since)
 
 
 def _patch(row: PatchRow) -> Patch:
@@ -345,7 +431,8 @@ def _patch(row: PatchRow) -> Patch:
         row.before_at,
         row.after_at,
     )
-    return Patch(row.patch_id, row.number, row.division_code, shape, row.created_at)
+    stored = (row.patch_id, row.number, row.division_code, shape, row.created_at)
+    return Patch(*stored, _standing(row), row.follows_patch_id)
 
 
 def _judgement(row: JudgementRow) -> Judgement:

@@ -10,6 +10,7 @@ from geoalchemy2 import Geometry
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Computed,
     Date,
     DateTime,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -58,6 +60,13 @@ class LeadRow(Base):
     """One observation by one source about one place and time. Never edited, never deleted."""
 
     __tablename__ = "lead"
+    __table_args__ = (
+        CheckConstraint(
+            "num_nonnulls(geometry, place) = 1 AND (place IS NULL) = (radius_m IS NULL)"
+            " AND coalesce(radius_m > 0, true)",
+            name="outline_or_place",
+        ),
+    )
 
     lead_id: Mapped[UUID] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(Text)
@@ -66,7 +75,10 @@ class LeadRow(Base):
     division_code: Mapped[str] = mapped_column(String(12), index=True)
     observed_from: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     observed_to: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    geometry: Mapped[Any] = mapped_column(Geometry("MULTIPOLYGON", srid=4490))
+    geometry: Mapped[Any | None] = mapped_column(Geometry("MULTIPOLYGON", srid=4490))
+    place: Mapped[Any | None] = mapped_column(Geometry("POINT", srid=4490))
+    """What a sighting knows instead of an outline: a point, and within how far of it with 95 %."""
+    radius_m: Mapped[float | None] = mapped_column(Float)
     area_m2: Mapped[float] = mapped_column(Float)
     area_min_m2: Mapped[float] = mapped_column(Float)
     area_max_m2: Mapped[float] = mapped_column(Float)
@@ -84,7 +96,13 @@ class PatchRow(Base):
     """One event on one piece of ground; its geometry is the truth."""
 
     __tablename__ = "patch"
-    __table_args__ = (Index("uq_patch_number", "number", unique=True),)
+    __table_args__ = (
+        Index("uq_patch_number", "number", unique=True),
+        CheckConstraint(
+            "standing IN ('open', 'closed', 'dismissed') AND (standing = 'open') = (settled_at IS NULL)",
+            name="standing",
+        ),
+    )
 
     patch_id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(Text)
@@ -103,18 +121,90 @@ class PatchRow(Base):
     after_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     """The change window: last seen without, first seen with."""
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    standing: Mapped[str] = mapped_column(Text, server_default="open", default="open")
+    """open | closed | dismissed, as patrol keeps it: what a new lead on this ground means depends on it."""
+    settled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    watched_until: Mapped[date | None] = mapped_column(Date)
+    shaped_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """After a relapse: only leads that ended later draw the patch."""
+    relapsed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """A relapse was found on a closed patch, and patrol has not reopened its case yet."""
+    follows_patch_id: Mapped[UUID | None] = mapped_column(ForeignKey("patch.patch_id"))
+    """The settled patch on whose ground this one lies."""
 
 
 class PatchLeadRow(Base):
     """Which leads make up which patch, from when to when: unmerging restores every lead exactly."""
 
     __tablename__ = "patch_lead"
+    __table_args__ = (
+        Index("uq_patch_lead_active", "lead_id", unique=True, postgresql_where=text("detached_at IS NULL")),
+    )
 
     link_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     patch_id: Mapped[UUID] = mapped_column(ForeignKey("patch.patch_id"), index=True)
     lead_id: Mapped[UUID] = mapped_column(ForeignKey("lead.lead_id"), index=True)
     attached_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     detached_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class LeadDecisionRow(Base):
+    """What a person decided about a lead that waited: attached it to a patch, or dismissed it."""
+
+    __tablename__ = "lead_decision"
+    __table_args__ = (
+        Index(
+            "uq_lead_decision_standing", "lead_id", unique=True, postgresql_where=text("undone_at IS NULL")
+        ),
+        CheckConstraint(
+            "(kind = 'attached' AND patch_id IS NOT NULL)"
+            " OR (kind = 'dismissed' AND reason_code IS NOT NULL)",
+            name="kind",
+        ),
+    )
+
+    decision_id: Mapped[UUID] = mapped_column(primary_key=True)
+    lead_id: Mapped[UUID] = mapped_column(ForeignKey("lead.lead_id"), index=True)
+    division_code: Mapped[str] = mapped_column(String(12))
+    kind: Mapped[str] = mapped_column(Text)
+    """attached | dismissed"""
+    patch_id: Mapped[UUID | None] = mapped_column(ForeignKey("patch.patch_id"))
+    reason_code: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)
+    by_id: Mapped[UUID] = mapped_column()
+    by_name: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    undone_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class CameraRow(Base):
+    """A tower camera: where it stands, and how far its axes are known."""
+
+    __tablename__ = "camera"
+
+    camera_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    """The vendor's or GB/T 28181 device number."""
+    name: Mapped[str] = mapped_column(Text)
+    division_code: Mapped[str] = mapped_column(String(12), index=True)
+    place: Mapped[Any] = mapped_column(Geometry("POINT", srid=4490))
+    place_sigma_m: Mapped[float] = mapped_column(Float)
+    height_m: Mapped[float] = mapped_column(Float)
+    """Of the lens above the ground that it watches."""
+    height_sigma_m: Mapped[float] = mapped_column(Float)
+    imported_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class CameraPresetRow(Base):
+    """One direction into which a camera looks, its lens, and the ground that it watches."""
+
+    __tablename__ = "camera_preset"
+
+    camera_id: Mapped[str] = mapped_column(ForeignKey("camera.camera_id"), primary_key=True)
+    preset_no: Mapped[int] = mapped_column(Integer, primary_key=True)
+    division_code: Mapped[str] = mapped_column(String(12))
+    name: Mapped[str] = mapped_column(Text)
+    settings: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """As imported and checked: angles with their uncertainty, image size, regions in pixels."""
 
 
 class RuleSetRow(Base):

@@ -115,6 +115,23 @@ def distance_m(lonlat_a: tuple[float, float], lonlat_b: tuple[float, float]) -> 
     return float(metres)
 
 
+def destination(lonlat: tuple[float, float], *, bearing_deg: float, distance_m: float) -> tuple[float, float]:
+    """End of a geodesic that leaves a point under a bearing clockwise from north; lon/lat, EPSG:4490."""
+    longitude, latitude, _ = _geod().fwd(*lonlat, bearing_deg, distance_m)
+    return float(longitude), float(latitude)
+
+
+def geodesic_disc(lonlat: tuple[float, float], radius_m: float) -> shapely.Polygon:
+    """All ground within a radius of a point: a polygon of 64 corners around the circle, EPSG:4490."""
+    corners = 64
+    reach_m = radius_m / np.cos(np.pi / corners)
+    bearings = np.arange(corners) * (360.0 / corners)
+    longitudes, latitudes, _ = _geod().fwd(
+        np.full(corners, lonlat[0]), np.full(corners, lonlat[1]), bearings, np.full(corners, reach_m)
+    )
+    return shapely.Polygon(np.column_stack([longitudes, latitudes]))
+
+
 def gauss_krueger_epsg(longitude_deg: float) -> int:
     """3° Gauss-Krüger zone without zone prefix (EPSG:4534–4554, CGCS2000) that holds a longitude.
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from detection import service as detection
 from foundation import audit
 from foundation.access import Actor, require
 from foundation.calendar import SHANGHAI
@@ -18,6 +19,7 @@ from foundation.ids import uuid7
 from patrol.cases import store
 from patrol.cases.assignments import Step, require_holder
 from patrol.cases.cases import (
+    FINAL_STATES,
     Move,
     Situation,
     require_other_person,
@@ -294,6 +296,7 @@ def commit_event(
     event.patch_id, event.division_code, event.version = case.patch_id, case.division_code, case.version
     event.at, event.actor_id, event.actor_name = now, actor.account_id, actor.name
     seq = store.add_event(session, event)
+    _tell_detection(session, actor, case, event, now)
     facts = {"number": number, "version": case.version, "from": event.from_state, "to": event.to_state}
     facts |= {key: value for key in ("reason_code",) if (value := getattr(event, key))}
     audit.record(
@@ -315,6 +318,21 @@ def commit_event(
         },
     )
     return event
+
+
+def _tell_detection(
+    session: Session, actor: Actor, case: CaseRow, event: CaseEventRow, now: datetime
+) -> None:
+    """What is seen on the ground of a settled patch is another matter: detection must know."""
+    if event.from_state == event.to_state or not {event.from_state, event.to_state} & FINAL_STATES:
+        return
+    if case.state in FINAL_STATES:
+        at = case.closed_at or now
+        detection.settle_patch(
+            session, actor, case.patch_id, state=case.state, at=at, watched_until=case.watch_until
+        )
+    else:
+        detection.reopen_patch(session, actor, case.patch_id)
 
 
 def restore(row: CaseRow | AssignmentRow, before: Mapping[str, Any]) -> None:

@@ -90,15 +90,22 @@ def open_case(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) 
     case.owner_post_id = owner_of_state(session, actor, case, "triage", now=now).post.post_id
     session.add(case)
     session.flush()
-    event = CaseEventRow(
-        action="open", from_state=None, to_state="triage", facts={"suggestion": patch.suggestion}
-    )
+    facts = {"suggestion": patch.suggestion}
+    if patch.follows_number is not None:
+        facts["follows"] = patch.follows_number
+    event = CaseEventRow(action="open", from_state=None, to_state="triage", facts=facts)
     commit_event(session, actor, case, event, number=patch.number, now=now)
     return case
 
 
 def open_cases_for(session: Session, actor: Actor, *, now: datetime, limit: int = 10_000) -> int:
-    """Open the case of every patch that has none, and note newer suggestions; returns how many opened."""
+    """Open the case of every patch that has none, reopen those that relapsed, note newer suggestions.
+
+    Returns
+    -------
+    int
+        How many were opened or reopened.
+    """
     require(actor, "patch.dispatch")
     waiting = store.patches_without_case(session, limit)
     for patch_id in waiting:
@@ -106,7 +113,10 @@ def open_cases_for(session: Session, actor: Actor, *, now: datetime, limit: int 
     for patch_id in store.stale_triage(session):
         case = locked_case(session, actor, patch_id)
         write_move(session, actor, case, allowed_move(session, actor, case, "note_judgement"), now=now)
-    return len(waiting)
+    again = store.relapsed(session)
+    for patch_id in again:
+        _reopen_on_relapse(session, actor, patch_id, now=now)
+    return len(waiting) + len(again)
 
 
 def record_verdict(
@@ -328,12 +338,27 @@ def _undo_assignments(session: Session, event: CaseEventRow) -> None:
             restore(row, entry["before"])
 
 
+def _reopen_on_relapse(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) -> None:
+    """A closed case on whose ground it happened again: at the desk anew, urgent, and never closed."""
+    case = locked_case(session, actor, patch_id)
+    move = allowed_move(session, actor, case, "relapse")
+    values = {
+        **_settled(move, case, "relapse", now),
+        "is_urgent": True,
+        "violation_code": None,
+        "verdict_note": None,
+        "verdict_by": None,
+        "verdict_at": None,
+    }
+    write_move(session, actor, case, move, now=now, details=Details(reason_code="relapse", values=values))
+
+
 def _settled(move: Move, case: CaseRow, reason_code: str | None, now: datetime) -> dict[str, Any]:
     """Fields that ending or reopening a case sets."""
     if move.to_state == "closed":
         watch = add_months(now.astimezone(SHANGHAI).date(), transitions().watch_months)
         return {"closed_at": now, "watch_until": watch, "reason_code": reason_code}
-    if move.action == "reopen":
+    if move.action in {"reopen", "relapse"}:
         # A reopened case was never closed.
         return {"closed_at": None, "watch_until": None, "verdict_kind": None, "reason_code": reason_code}
     if move.action in {"dismiss", "merge"}:

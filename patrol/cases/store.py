@@ -18,6 +18,7 @@ CHANNEL = "landwarden_live"
 PATCH_FACTS = text(
     """
     SELECT p.patch_id, p.number, p.division_code, p.change_class,
+           (SELECT f.number FROM patch f WHERE f.patch_id = p.follows_patch_id) AS follows_number,
            (SELECT j.suggestion FROM judgement j WHERE j.patch_id = p.patch_id
             ORDER BY j.revision DESC LIMIT 1) AS suggestion,
            (SELECT l.source FROM patch_lead pl JOIN lead l USING (lead_id)
@@ -38,6 +39,8 @@ class PatchFacts:
     change_class: str
     suggestion: str | None
     source: str
+    follows_number: str | None = None
+    """Number of the settled patch on whose ground this one lies."""
 
 
 def patch_facts(session: Session, patch_id: UUID) -> PatchFacts | None:
@@ -52,6 +55,7 @@ def patch_facts(session: Session, patch_id: UUID) -> PatchFacts | None:
         row.change_class,
         row.suggestion,
         row.source or "satellite",
+        row.follows_number,
     )
 
 
@@ -96,6 +100,17 @@ def stale_triage(session: Session) -> list[UUID]:
             "SELECT c.patch_id FROM case_file c WHERE c.state = 'triage' AND c.verdict_kind IS NULL"
             " AND EXISTS (SELECT FROM judgement j WHERE j.patch_id = c.patch_id AND j.made_at >"
             " (SELECT max(e.at) FROM case_event e WHERE e.patch_id = c.patch_id)) ORDER BY c.patch_id"
+        )
+    )
+    return list(rows.scalars())
+
+
+def relapsed(session: Session) -> list[UUID]:
+    """Closed cases on whose ground it happened again, in the order of their patches' numbers."""
+    rows = session.execute(
+        text(
+            "SELECT p.patch_id FROM patch p JOIN case_file c USING (patch_id)"
+            " WHERE p.relapsed_at IS NOT NULL AND c.state = 'closed' ORDER BY p.number"
         )
     )
     return list(rows.scalars())

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from detection import jobs, service
 from detection.evaluation.scores import match_objects
-from detection.leads import Lead
+from detection.leads import Lead, sighting
 from foundation.audit import verify_chain
 from foundation.clock import SteppedClock
 from foundation.crs import ellipsoidal_area_m2, reproject
@@ -151,7 +151,7 @@ def test_a_second_source_joins_the_patch_and_is_given_back_exactly(
     truth = _truth(county).head(1)
     [satellite] = _leads_of_truth(layered, truth)
     now = layered.clock()
-    ground = reproject(reproject(satellite.outline, 4490, 4547).buffer(-3), 4547, 4490)
+    ground = reproject(reproject(satellite.ground, 4490, 4547).buffer(-3), 4547, 4490)
     drone = Lead(
         derived_id("test", "drone"),
         "drone",
@@ -177,9 +177,10 @@ def test_a_second_source_joins_the_patch_and_is_given_back_exactly(
     with layered.database.transaction(layered.system) as session:
         founded = service.unmerge(session, layered.system, patch_id, drone.lead_id, now)
         kept = service.patch_detail(session, layered.system, patch_id)
+        assert founded is not None
         apart = service.patch_detail(session, layered.system, founded)
         assert kept.patch.shape.area_m2 == satellite.area_m2
-        assert kept.patch.shape.outline.equals(satellite.outline)
+        assert kept.patch.shape.outline.equals(satellite.ground)
         assert apart.patch.shape.outline.equals(drone.outline)
         assert apart.patch.number.endswith("-0002")
         with pytest.raises(Conflict) as refused:
@@ -190,10 +191,17 @@ def test_a_second_source_joins_the_patch_and_is_given_back_exactly(
 def test_a_camera_ray_alone_makes_no_patch(layered: Runtime, county: CountyFiles) -> None:
     [lead] = _leads_of_truth(layered, _truth(county).head(1))
     now = layered.clock()
-    ray = Lead(
-        derived_id("test", "ray"), "camera", lead.division_code, now, now, lead.outline,
-        *(lead.area_m2, lead.area_min_m2, lead.area_max_m2), "other", 0.5,
-    )  # fmt: skip
+    middle = lead.ground.representative_point()
+    ray = sighting(
+        lead_id=derived_id("test", "ray"),
+        source="camera",
+        division_code=lead.division_code,
+        seen_at=now,
+        lonlat=(middle.x, middle.y),
+        radius_m=40.0,
+        change_class="other",
+        confidence=0.5,
+    )
     with layered.database.transaction(layered.system) as session:
         service.record_leads(session, layered.system, [ray], now)
         alone = service.fuse(session, layered.system, [ray.lead_id], now)
