@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -43,7 +44,7 @@ def detect(
     """Compare two imported scenes and store what changed as leads.
 
     The run's id follows from its inputs: a run that is stored already is not made again, and a run that was
-    killed leaves nothing but chips, which the next one finds again.
+    killed leaves its scored rows of blocks and its chips, with which the next one goes on.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ def detect(
     with runtime.database.transaction(runtime.system) as session:
         if runs.is_stored(session, run_id):
             return run_id
-    detection = _compare(runtime, before, after, cloud_mask=cloud_mask, progress=progress)
+    spool = runtime.settings.data_dir / "spool" / str(run_id)
+    detection = _compare(runtime, before, after, cloud_mask=cloud_mask, progress=progress, spool=spool)
     change_sha256 = _keep_change(runtime, detection)
     chips = _keep_chips(runtime, before, after, [change.outline for change in detection.real_changes])
     with runtime.database.transaction(runtime.system) as session:
@@ -82,6 +84,7 @@ def detect(
             runs.Run(run_id, before, after, detection, chips, change_sha256, mask_sha256),
             runtime.clock(),
         )
+    shutil.rmtree(spool, ignore_errors=True)
     return run_id
 
 
@@ -179,10 +182,18 @@ def _scenes(runtime: Runtime, before_scene_id: str, after_scene_id: str) -> tupl
 
 
 def _compare(
-    runtime: Runtime, before: Scene, after: Scene, *, cloud_mask: str | None, progress: Progress | None
+    runtime: Runtime,
+    before: Scene,
+    after: Scene,
+    *,
+    cloud_mask: str | None,
+    progress: Progress | None,
+    spool: Path,
 ) -> Detection:
+    from detection.pixels.executor import choose_executor
     from detection.pixels.pipeline import detect_pair
 
+    settings = runtime.settings
     return detect_pair(
         runtime.blobs.path(before.cog_sha256),
         runtime.blobs.path(after.cog_sha256),
@@ -190,8 +201,9 @@ def _compare(
         after_date=_date_text(after.acquired_at),
         cloud_mask=Path(cloud_mask) if cloud_mask else None,
         progress=progress,
-        block_px=runtime.settings.block_px,
-        workers=runtime.settings.workers,
+        block_px=settings.block_px,
+        executor=choose_executor(settings.executor, workers=settings.workers, address=settings.dask_address),
+        spool=spool,
     )
 
 
@@ -233,9 +245,9 @@ def _with_newest_pictures(runtime: Runtime, county_code: str, leads: Sequence[Le
         stored = [s for s in ingest.list_scenes(session, runtime.system) if s.county_code == county_code]
     pictured = []
     for lead in leads:
-        pair = [scene for scene in stored if scene.footprint.covers(lead.outline)][-2:]
+        pair = [scene for scene in stored if scene.footprint.covers(lead.ground)][-2:]
         if len(pair) == 2:
-            [chips] = _keep_chips(runtime, pair[0], pair[1], [lead.outline])
+            [chips] = _keep_chips(runtime, pair[0], pair[1], [lead.ground])
             pictured.append(with_chips(lead, chips, (pair[0].scene_id, pair[1].scene_id)))
         else:
             pictured.append(lead)

@@ -51,7 +51,13 @@ class Settings(BaseSettings):
         default=512, ge=1, description="Free disk space in MiB below which nothing more is stored."
     )
     block_px: int = Field(default=2048, ge=256, description="Edge of a processing block, in pixels.")
-    workers: int = Field(default=1, ge=1, le=256, description="Processes for pixel work.")
+    executor: Literal["threads", "processes", "dask"] = Field(
+        default="threads", description="Where pixel work runs: threads, processes, or a Dask cluster."
+    )
+    workers: int = Field(default=1, ge=1, le=256, description="Threads or processes for pixel work.")
+    dask_address: str = Field(
+        default="", description="Scheduler of the Dask cluster. Empty: a cluster of this machine alone."
+    )
     undo_minutes: int = Field(default=10, ge=0, description="Minutes during which a move may be undone.")
     policy_profile: Literal["full", "unit_only"] = Field(
         default="full", description="Whether persons are ranked (full) or only units (unit_only)."

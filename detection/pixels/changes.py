@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from detection.pixels.objects.runs import Runs
+from ingest.pair import Box
 from ingest.raster import RasterGrid
 
 NO_REAL_CHANGE = frozenset({"crop_season", "cloud_shadow"})
@@ -62,14 +64,17 @@ class Detection:
     ----------
     changes : tuple of DetectedChange
         Ordered from top left, real changes and explained ones alike.
-    change_raster : ndarray, shape (rows, cols), uint8
-        0 unchanged, 1 changed, 255 not observed, on ``grid``.
+    objects : Runs
+        Pixels of each change on ``grid``; value is its position among ``changes``, from 1.
+    unseen : Runs
+        Pixels that were not observed.
     no_change_control : float
         Share of pixels the same fit flags on an unchanged twin of the pair.
     """
 
     changes: tuple[DetectedChange, ...]
-    change_raster: NDArray[np.uint8]
+    objects: Runs
+    unseen: Runs
     grid: RasterGrid
     sensor: str
     sensor_reason_zh: str
@@ -88,6 +93,35 @@ class Detection:
     before_at: datetime | None
     after_at: datetime | None
 
+    def change_rows(self, first: int, last: int) -> NDArray[np.uint8]:
+        """Rows ``first`` to ``last``: 0 unchanged, 1 changed, 255 not observed (clouds too)."""
+        box = Box(first, 0, last - first, self.grid.cols)
+        shown = np.zeros(len(self.changes) + 1, np.uint8)
+        for number, change in enumerate(self.changes, start=1):
+            hidden = NOT_OBSERVED if change.change_class == "cloud_shadow" else UNCHANGED
+            shown[number] = CHANGED if change.is_real else hidden
+        rows: NDArray[np.uint8] = shown[self.objects.paint(box)]
+        rows[self.unseen.paint(box) > 0] = NOT_OBSERVED
+        return rows
+
+    @property
+    def change_raster(self) -> NDArray[np.uint8]:
+        """The whole of `change_rows`, uint8 (rows, cols)."""
+        return self.change_rows(0, self.grid.rows)
+
+    @property
+    def flagged_px(self) -> int:
+        """Pixels of real changes."""
+        is_real = np.array([False, *(change.is_real for change in self.changes)])
+        return self.objects.where(is_real[self.objects.value]).pixels
+
+    @property
+    def observed_px(self) -> int:
+        """Pixels that were seen and are no cloud."""
+        is_cloud = np.array([False, *(c.change_class == "cloud_shadow" for c in self.changes)])
+        rows, cols = self.grid.shape
+        return rows * cols - self.unseen.pixels - self.objects.where(is_cloud[self.objects.value]).pixels
+
     @property
     def real_changes(self) -> tuple[DetectedChange, ...]:
         """Changes of the land, without season, cloud and shadow."""
@@ -98,8 +132,7 @@ class Detection:
         by_class: dict[str, int] = {}
         for change in self.changes:
             by_class[change.change_class] = by_class.get(change.change_class, 0) + 1
-        flagged = int((self.change_raster == CHANGED).sum())
-        observed = int((self.change_raster != NOT_OBSERVED).sum())
+        flagged, observed = self.flagged_px, self.observed_px
         return {
             "sensor": self.sensor,
             "sensor_reason_zh": self.sensor_reason_zh,

@@ -35,8 +35,11 @@ def _twin(
     before = block.before
     if is_speckle:
         looks = random.gamma(SPECKLE_LOOKS, 1.0 / SPECKLE_LOOKS, before.shape)
-        return PairPixels(before, (before * np.sqrt(looks)).astype(np.float32), block.is_valid)
+        speckled = (before * np.sqrt(looks)).astype(np.float32)
+        return PairPixels(before, speckled, block.is_valid, block.row, block.col)
     each = sigma / np.sqrt(2.0)
     first = before + each * random.standard_normal(before.shape)
     second = before + middle + each * random.standard_normal(before.shape)
-    return PairPixels(first.astype(np.float32), second.astype(np.float32), block.is_valid)
+    return PairPixels(
+        first.astype(np.float32), second.astype(np.float32), block.is_valid, block.row, block.col
+    )

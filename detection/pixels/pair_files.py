@@ -62,7 +62,7 @@ def write_change_raster(detection: Detection, target: Path) -> None:
     """0 unchanged, 1 changed, nodata 255, on the exact BEFORE grid."""
 
     def rows_of(first: int, last: int) -> NDArray[np.uint8]:
-        return detection.change_raster[first:last]
+        return detection.change_rows(first, last)
 
     tags = {"METHOD": detection.method, "VERSION": detection.version, "SENSOR_KIND": detection.sensor}
     write_byte_raster(target, detection.grid, rows_of, nodata=NOT_OBSERVED, tags=tags)

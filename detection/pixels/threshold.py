@@ -1,4 +1,4 @@
-"""Where change begins: Otsu's cut, never below a robust floor, then hysteresis.
+"""Where change begins: Otsu's cut, never below a robust floor.
 
 The floor is the finding: on an unchanged scene Otsu alone cuts the noise in half; the floor leaves a
 few pixels in a thousand.
@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,13 +76,3 @@ def otsu(values: NDArray[np.float64]) -> float:
     mean_above = (mass[-1] - mass) / np.maximum(above, 1)
     between = below * above * (mean_below - mean_above) ** 2
     return float(centres[int(np.argmax(between))])
-
-
-def hysteresis(is_low: NDArray[np.bool_], is_high: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Connected parts (8 neighbours) of ``is_low`` that hold a pixel of ``is_high``; both (rows, cols)."""
-    count, labels = cv2.connectedComponents(is_low.astype(np.uint8), connectivity=8)
-    is_kept = np.zeros(count, bool)
-    is_kept[np.unique(labels[is_high & is_low])] = True
-    is_kept[0] = False
-    kept: NDArray[np.bool_] = is_kept[labels]
-    return kept

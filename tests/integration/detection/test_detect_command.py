@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
-from types import ModuleType
 
 import cv2
 import geopandas as gpd
@@ -25,16 +21,6 @@ from foundation.crs import ellipsoidal_area_m2
 from foundation.errors import InvalidInput
 
 GK = Affine.translation(500_000.0, 3_870_000.0) @ Affine.scale(10.0, -10.0)
-
-
-@pytest.fixture(scope="module")
-def scenes() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "unit" / "detection" / "scenes.py"
-    spec = importlib.util.spec_from_file_location("landwarden_test_scenes", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -114,17 +100,6 @@ def test_other_crs_grid_type_and_extent_give_the_same_place(scenes, tmp_path):
     scores = score_pixels(detection.change_raster == 1, pair.is_planted, is_seen)
     assert scores.recall > 0.85
     assert scores.precision > 0.85
-
-
-def test_one_block_or_many_and_any_number_of_threads_agree(scenes, tmp_path):
-    pair = scenes.optical_pair((420, 500))
-    before = scenes.write(tmp_path / "a.tif", scenes.as_words(pair.before))
-    after = scenes.write(tmp_path / "b.tif", scenes.as_words(np.roll(pair.after, (1, 2), (1, 2))))
-    whole = detect_pair(before, after, workers=1)
-    cut = detect_pair(before, after, workers=2, block_px=128)
-    assert (whole.change_raster == cut.change_raster).all()
-    assert [c.outline.wkb for c in whole.changes] == [c.outline.wkb for c in cut.changes]
-    assert whole.summary() == cut.summary()
 
 
 def test_refusals_reach_the_caller_and_leave_no_file(scenes, app, tmp_path):

@@ -23,7 +23,7 @@ from detection.pixels.detectors.base import Samples
 from detection.pixels.indices import BandRoles, FloatGrid, normalised_difference
 from detection.pixels.normalise import Normalisation
 
-RULES_FILE = Path(__file__).resolve().parents[2] / "data" / "rules" / "change_classes.toml"
+RULES_FILE = Path(__file__).resolve().parents[3] / "data" / "rules" / "change_classes.toml"
 BANDS = ("blue", "green", "red", "nir")
 HALO_PX = 16
 NONE, HARD, FILM, EARTH, EARTH_EDGE, DEMOLISHED, WATER, DARK, HARD_EDGE, WATER_EDGE, CLOUD = range(11)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.pixels.surfaces import (
+from detection.pixels.kinds.surfaces import (
     DEMOLISHED,
     EARTH,
     EARTH_EDGE,
@@ -27,6 +27,7 @@ from detection.pixels.surfaces import (
     is_hard_surface,
     texture,
 )
+from detection.pixels.kinds.windows import Kind, ObjectWindow, Verdict
 
 CLASSES = (
     *("new_building", "hard_surface", "road", "earthwork", "excavation", "water", "greenhouse", "solar"),
@@ -36,27 +37,31 @@ GROUPS = ("cloud", "new", "demolished", "water", "dark")
 RING_PX = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Class of one object, with a probability for each class that was considered."""
-
-    change_class: str
-    probabilities: Mapping[str, float]
-    statistics: Mapping[str, float]
-
-
-UNKNOWN = Verdict("other", {"other": 1.0}, {})
-
-
 @dataclass(frozen=True)
 class ObjectView:
     """One object with its surroundings: features of both dates and codes on one window."""
 
     before: Look
     after: Look
-    codes: NDArray[np.uint8]
+    codes: NDArray[np.int32]
     is_object: NDArray[np.bool_]
     gsd_m: float
+
+
+def surface_kind(model: SurfaceModel) -> Kind:
+    """What an object is, for four bands of reflectance at 5 m or finer."""
+
+    def kind(window: ObjectWindow) -> Verdict:
+        view = ObjectView(
+            model.look(window.pixels.before, is_after=False),
+            model.look(window.pixels.after, is_after=True),
+            window.codes,
+            window.is_object,
+            window.gsd_m or 1.0,
+        )
+        return classify_object(view, window.group, model)
+
+    return kind
 
 
 def classify_object(view: ObjectView, group: str, model: SurfaceModel) -> Verdict:

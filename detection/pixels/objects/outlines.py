@@ -1,19 +1,17 @@
-"""From a mask of change to clean outlines: valid, with holes, true in area, each with an error band."""
+"""From objects to clean outlines: valid, with holes, true in area, each with an error band."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-import rasterio.features
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
-from shapely.geometry import shape as as_geometry
 from shapely.geometry.base import BaseGeometry
 
+from detection.pixels.objects.runs import Runs
+from detection.pixels.objects.trace import traced_by_value
 from foundation.crs import STORAGE_EPSG, ellipsoidal_area_m2, transformer
 from ingest.raster import RasterGrid
 
@@ -45,57 +43,19 @@ class Outline:
     area_max_m2: float
 
 
-def clean_mask(is_change: NDArray[np.bool_], *, is_fine: bool) -> NDArray[np.bool_]:
-    """Close one-pixel gaps and drop one-pixel threads, on fine imagery only.
-
-    At 10 m and coarser a road is one pixel wide: nothing is opened away there.
-    """
-    if not is_fine:
-        return is_change
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    square = np.ones((3, 3), np.uint8)
-    mask = cv2.morphologyEx(is_change.astype(np.uint8), cv2.MORPH_CLOSE, square)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, cross)
-    return np.asarray(mask > 0)
-
-
-def label_objects(
-    is_change: NDArray[np.bool_], *, min_px: float
-) -> tuple[int, NDArray[np.int32], NDArray[np.int32]]:
-    """Objects of 8-connected pixels of at least ``min_px``.
-
-    Returns
-    -------
-    (count, labels, stats)
-        Labels int32 (rows, cols), 1 to count, 0 elsewhere; stats (count + 1, 5) as OpenCV gives them:
-        left, top, width, height, area in pixels.
-    """
-    total, labels, stats, _ = cv2.connectedComponentsWithStats(is_change.astype(np.uint8), connectivity=8)
-    is_kept = stats[:, cv2.CC_STAT_AREA] >= min_px
-    is_kept[0] = False
-    numbers = np.zeros(total, np.int32)
-    numbers[is_kept] = np.arange(1, int(is_kept.sum()) + 1, dtype=np.int32)
-    kept_stats = np.concatenate([stats[:1], stats[is_kept]])
-    return int(is_kept.sum()), numbers[labels], np.asarray(kept_stats, np.int32)
-
-
-def outline_objects(labels: NDArray[np.int32], grid: RasterGrid, *, residual_px: float) -> dict[int, Outline]:
-    """Outlines of all labelled objects, by label.
+def outline_objects(objects: Runs, grid: RasterGrid, *, residual_px: float) -> dict[int, Outline]:
+    """Outlines of all objects, by label.
 
     Parameters
     ----------
-    labels : ndarray, shape (rows, cols), int32
-        0 is background.
+    objects : Runs
+        Value is the label.
     residual_px : float
         Registration residual; widens the error band.
     """
-    parts: dict[int, list[BaseGeometry]] = {}
-    shapes = rasterio.features.shapes(labels, mask=labels > 0, connectivity=4, transform=Affine.identity())
-    for geometry, value in shapes:
-        parts.setdefault(int(value), []).append(as_geometry(geometry))
     return {
-        label: _outline(label, shapely.union_all(polygons), grid, residual_px)
-        for label, polygons in sorted(parts.items())
+        label: _outline(label, polygon, grid, residual_px)
+        for label, polygon in traced_by_value(objects).items()
     }
 
 

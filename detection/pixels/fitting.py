@@ -1,0 +1,170 @@
+"""What is estimated before any block is scored: statistics, cuts, band roles, normalisation, kinds.
+
+All of it comes from sample blocks spread over the scene, read once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection.pixels.align import Registration, read_aligned
+from detection.pixels.control import unchanged_twins
+from detection.pixels.detectors.base import Scorer
+from detection.pixels.detectors.irmad import Irmad, IrmadFit
+from detection.pixels.detectors.registry import DETECTORS, PANELS, SensorChoice
+from detection.pixels.indices import BandRoles, band_roles
+from detection.pixels.kinds.surfaces import SurfaceModel
+from detection.pixels.normalise import Normalisation, fit_normalisation
+from detection.pixels.objects.recipes import HIGH, LOW, UNSEEN, packed
+from detection.pixels.screening import CloudScreen
+from detection.pixels.threshold import Cut, choose_cut
+from foundation.errors import InvalidInput
+from ingest.pair import Box, ImagePair, PairPixels
+
+FINE_GSD_M = 5.0
+LOW_SHARE = 0.9
+"""Hysteresis: an object grows to this share of the cut from any pixel above it."""
+SAMPLE_SIDE_PX = 256
+WHOLE_SAMPLE_PX = 1 << 20
+SAMPLE_BLOCKS = 40
+MIN_OBSERVED_PX = 400
+CONTROL_BLOCKS = 8
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Everything that was estimated from the sample; goes to every worker.
+
+    Attributes
+    ----------
+    deciding, heard : tuple of str
+        Names of the detectors on the panel.
+    """
+
+    deciding: tuple[str, ...]
+    heard: tuple[str, ...]
+    scorers: Mapping[str, Scorer]
+    cuts: Mapping[str, Cut]
+    roles: BandRoles
+    normalisation: Normalisation
+    surfaces: SurfaceModel | None
+
+    @property
+    def halo_px(self) -> int:
+        """Pixels beyond a block on which its scores depend."""
+        return max(DETECTORS[name].spec.halo_px for name in self.scorers)
+
+    def relative(self, name: str, pixels: PairPixels) -> NDArray[np.float32]:
+        """Score of one detector in units of its cut: 1 is where change begins."""
+        return self.scorers[name].score(pixels) / np.float32(self.cuts[name].value)
+
+    def levels(self, pixels: PairPixels) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Level of the deciding detectors' mean score, and a bit for each that alone finds change."""
+        fused = np.zeros(pixels.is_valid.shape, np.float32)
+        witnesses = np.zeros(pixels.is_valid.shape, np.uint8)
+        for bit, name in enumerate(self.deciding):
+            relative = self.relative(name, pixels)
+            fused += relative
+            witnesses |= (relative >= 1.0).astype(np.uint8) << np.uint8(bit)
+        fused /= len(self.deciding)
+        levels = (fused >= LOW_SHARE).astype(np.uint8) * np.uint8(LOW)
+        levels[fused >= 1.0] = HIGH
+        if not pixels.is_valid.all():
+            levels[~pixels.is_valid] = UNSEEN
+        return levels, witnesses
+
+    def packed(self, pixels: PairPixels) -> NDArray[np.uint16]:
+        """Level, surface code and witnesses of each pixel, see `objects.recipes.packed`."""
+        levels, witnesses = self.levels(pixels)
+        codes = None
+        if self.surfaces is not None:
+            codes = self.surfaces.codes(pixels.before, pixels.after, pixels.is_valid)
+        return packed(levels, codes, witnesses)
+
+    def report(self) -> dict[str, Any]:
+        """What is stored with a run."""
+        return {
+            name: {
+                "version": DETECTORS[name].spec.version,
+                "parameters": dict(DETECTORS[name].spec.parameters),
+                "decides": name in self.deciding,
+                "fit": dict(scorer.report()),
+                "cut": self.cuts[name].report(),
+            }
+            for name, scorer in self.scorers.items()
+        }
+
+
+def read_samples(pair: ImagePair, registration: Registration, screen: CloudScreen) -> list[PairPixels]:
+    """The whole of a small scene, else 40 blocks spread evenly over it.
+
+    Raises
+    ------
+    InvalidInput
+        ``detection.pair.nothing_observed``.
+    """
+    with pair.reader() as reader:
+        boxes = _sample_boxes(pair.grid.shape)
+        samples = [screen.screened(read_aligned(reader, box, registration), box) for box in boxes]
+    observed = sum(int(block.is_valid.sum()) for block in samples)
+    if observed < MIN_OBSERVED_PX:
+        raise InvalidInput("detection.pair.nothing_observed", pixels=observed)
+    return samples
+
+
+def fit_panel(pair: ImagePair, choice: SensorChoice, samples: Sequence[PairPixels]) -> Fit:
+    """Fit every detector of the sensor's panel, then normalise and read the bands."""
+    panel = PANELS[choice.sensor]
+    scorers = {name: DETECTORS[name].fit(samples) for name in panel.all}
+    cuts = {name: _cut(name, scorer, samples) for name, scorer in scorers.items()}
+    irmad = scorers.get(Irmad.spec.name)
+    bands = samples[0].after.shape[0]
+    normalisation = Normalisation.identity(bands)
+    if isinstance(irmad, IrmadFit):
+        normalisation = fit_normalisation(samples, irmad)
+    roles = band_roles(pair.before, samples)
+    gsd_m = pair.grid.gsd_m()
+    is_fine = gsd_m is not None and gsd_m <= FINE_GSD_M and choice.sensor == "multispectral"
+    surfaces = SurfaceModel.fit(samples, roles, normalisation) if is_fine and roles.is_reflectance else None
+    return Fit(panel.deciding, panel.heard, scorers, cuts, roles, normalisation, surfaces)
+
+
+def no_change_control(pair: ImagePair, choice: SensorChoice, samples: Sequence[PairPixels]) -> float:
+    """Share of pixels flagged when the same chain fits an unchanged twin of the sample."""
+    some = samples[:: max(1, len(samples) // CONTROL_BLOCKS)]
+    twins = unchanged_twins(some, is_speckle=choice.sensor == "sar")
+    fit = fit_panel(pair, choice, twins)
+    flags = [fit.levels(twin)[0][twin.is_valid] == HIGH for twin in twins]
+    return float(np.concatenate(flags).mean())
+
+
+def _cut(name: str, scorer: Scorer, samples: Sequence[PairPixels]) -> Cut:
+    spec = DETECTORS[name].spec
+    if spec.cut is not None:
+        return Cut(spec.cut, spec.cut, spec.cut)
+    scores = np.concatenate([scorer.score(block)[block.is_valid] for block in samples])
+    return choose_cut(scores, floor_sigmas=spec.floor_sigmas, is_folded=spec.is_folded)
+
+
+def _sample_boxes(shape: tuple[int, int]) -> list[Box]:
+    rows, cols = shape
+    if rows * cols <= WHOLE_SAMPLE_PX:
+        return [Box(0, 0, rows, cols)]
+    side_rows, side_cols = min(SAMPLE_SIDE_PX, rows), min(SAMPLE_SIDE_PX, cols)
+    across = max(1, round((SAMPLE_BLOCKS * cols / rows) ** 0.5))
+    down = max(1, -(-SAMPLE_BLOCKS // across))
+    return [
+        Box(
+            round((i + 0.5) * (rows - side_rows) / down),
+            round((j + 0.5) * (cols - side_cols) / across),
+            side_rows,
+            side_cols,
+        )
+        for i in range(down)
+        for j in range(across)
+    ]
