@@ -1,0 +1,1 @@
+"""The second stage: how likely each object is a change of the land, learnt from verdicts, calibrated."""
