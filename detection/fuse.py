@@ -202,19 +202,21 @@ def _place_drawn(
     for lead in sorted(leads, key=lambda one: (-one.area_m2, str(one.lead_id))):
         touching = [known[int(index)].lead_id for index in tree.query(lead.ground, predicate="intersects")]
         near = {id(group): group for other in touching for group in groups_of.get(other, ())}
-        bond, group = _strongest_bond(lead, list(near.values()), fusion, parted)
+        bond, nearest = _strongest_bond(lead, list(near.values()), fusion, parted)
         if bond == ASK:
             waiting.append(lead)
             continue
-        if group is None or bond == FOLLOW:
-            follows = group.patch_id if group is not None else None
-            group = Group(None, [], combine([lead], fusion), follows=follows)
-            groups.append(group)
-        elif bond == RELAPSE:
-            group.is_relapse = True
-            group.standing = Standing(shaped_since=group.standing.settled_at)
-        group.take(lead, fusion)
-        groups_of.setdefault(lead.lead_id, []).append(group)
+        if nearest is None or bond == FOLLOW:
+            follows = nearest.patch_id if nearest is not None else None
+            home = Group(None, [], combine([lead], fusion), follows=follows)
+            groups.append(home)
+        else:
+            home = nearest
+        if bond == RELAPSE:
+            home.is_relapse = True
+            home.standing = Standing(shaped_since=home.standing.settled_at)
+        home.take(lead, fusion)
+        groups_of.setdefault(lead.lead_id, []).append(home)
     return waiting
 
 

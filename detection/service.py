@@ -155,6 +155,7 @@ def take_out(session: Session, patch: Patch, lead_id: UUID, now: datetime) -> Le
     if all(lead.is_sighting for lead in rest):
         raise Conflict("detection.patch.single_lead", number=patch.number)
     store.detach(session, patch.patch_id, lead_id, now)
+    store.end_attachment(session, lead_id, now)
     if not taken.is_sighting:
         reshape(session, patch.patch_id, rest)
     return taken

@@ -78,7 +78,7 @@ def leads_of_run(session: Session, run_id: UUID) -> list[Lead]:
 
 def unattached(session: Session, lead_ids: Sequence[UUID] | None) -> list[Lead]:
     """Leads that belong to no patch now and that nobody dismissed: of those named, or of all."""
-    query = select(LeadRow).where(*_is_waiting()).order_by(LeadRow.lead_id)
+    query = select(LeadRow).where(*is_waiting()).order_by(LeadRow.lead_id)
     if lead_ids is not None:
         query = query.where(LeadRow.lead_id.in_(lead_ids))
     return [_lead(row) for row in session.scalars(query)]
@@ -88,7 +88,7 @@ def sightings_near(session: Session, leads: Sequence[Lead]) -> list[Lead]:
     """Sightings that wait within the boxes of some leads, widened by the reach of any certain sighting."""
     boxes = shapely.MultiPolygon([shapely.box(*lead.ground.bounds) for lead in leads])
     near = _touches(LeadRow.place, shapely.buffer(boxes, SIGHTING_REACH_DEG, join_style="mitre"))
-    query = select(LeadRow).where(near, *_is_waiting()).order_by(LeadRow.lead_id)
+    query = select(LeadRow).where(near, *is_waiting()).order_by(LeadRow.lead_id)
     return [_lead(row) for row in session.scalars(query)]
 
 
@@ -202,6 +202,19 @@ def attach(session: Session, patch_id: UUID, lead_ids: Sequence[UUID], now: date
         [PatchLeadRow(patch_id=patch_id, lead_id=lead_id, attached_at=now) for lead_id in lead_ids]
     )
     session.flush()
+
+
+def end_attachment(session: Session, lead_id: UUID, now: datetime) -> None:
+    """A person's attachment of a lead stands no longer."""
+    session.execute(
+        update(LeadDecisionRow)
+        .where(
+            LeadDecisionRow.lead_id == lead_id,
+            LeadDecisionRow.kind == "attached",
+            LeadDecisionRow.undone_at.is_(None),
+        )
+        .values(undone_at=now)
+    )
 
 
 def detach(session: Session, patch_id: UUID, lead_id: UUID, now: datetime) -> None:
@@ -326,7 +339,7 @@ def labels(session: Session) -> Sequence[FieldLabelRow]:
 _INTEGER = PatchLeadRow.link_id.type
 
 
-def _is_waiting() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def is_waiting() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Belongs to no patch now, and nobody's dismissal stands."""
     attached = select(PatchLeadRow.lead_id).where(PatchLeadRow.detached_at.is_(None))
     dismissed = select(LeadDecisionRow.lead_id).where(
@@ -410,7 +423,7 @@ def _lead(row: LeadRow) -> Lead:
         before_chip_sha256=row.before_chip_sha256,
         after_chip_sha256=row.after_chip_sha256,
         attributes=row.attributes,
-        place=None if row.place is None else to_shape(row.place),
+        place=None if row.place is None else shapely.Point(to_shape(row.place).coords[0]),
         radius_m=row.radius_m,
     )
 

@@ -39,6 +39,7 @@ LEGAL = {
     ("recheck", "accept_recheck"): "city_review",
     ("recheck", "reject_recheck"): "rectifying",
     ("closed", "reopen"): "triage",
+    ("closed", "relapse"): "triage",
     ("dismissed", "reopen"): "triage",
 }
 
