@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from detection.pixels.align import Registration, read_aligned, register
+from detection.pixels.align import Registration, read_aligned, register, register_chain
 from detection.pixels.changes import DetectedChange, Detection
 from detection.pixels.detectors.registry import PANELS, SensorChoice, choose_sensor
+from detection.pixels.detectors.surface_height import SurfaceHeightFit, height_rules
 from detection.pixels.executor import BLOCK_PX, Executor, Threads, default_workers
 from detection.pixels.fitting import FINE_GSD_M, LOW_SHARE, Fit, fit_panel, no_change_control, read_samples
+from detection.pixels.kinds.height import surface_model_kind
 from detection.pixels.kinds.rules import surface_kind
 from detection.pixels.kinds.windows import UNKNOWN, Kind, ObjectWindow, Verdict, no_kind
 from detection.pixels.objects.outlines import outline_objects
@@ -61,12 +63,18 @@ class _Run:
     @property
     def min_px(self) -> float:
         """Smallest object in pixels."""
-        return min_object_px(self.pair.grid.gsd_m(), self.min_area_m2, is_fine=self.is_fine)
+        min_area_m2 = self.min_area_m2
+        if min_area_m2 is None and self.choice.sensor == "height":
+            min_area_m2 = height_rules()["change"]["min_area_m2"]
+        return min_object_px(self.pair.grid.gsd_m(), min_area_m2, is_fine=self.is_fine)
 
     @property
     def kind(self) -> Kind:
         """What tells the class of an object."""
-        return surface_kind(self.fit.surfaces) if self.fit.surfaces is not None else no_kind
+        if self.fit.surfaces is not None:
+            return surface_kind(self.fit.surfaces)
+        height = self.fit.scorers.get("surface_height")
+        return surface_model_kind(height) if isinstance(height, SurfaceHeightFit) else no_kind
 
 
 def detect_pair(  # noqa: PLR0913  every option is a keyword
@@ -79,7 +87,7 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     after_date: str | None = None,
     cloud_mask: Path | None = None,
     min_area_m2: float | None = None,
-    registration: Registration | None = None,
+    through: Sequence[Path] = (),
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
     block_px: int = BLOCK_PX,
@@ -98,8 +106,8 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
         Raster on the BEFORE grid, not 0 where either date is cloud or shadow.
     min_area_m2 : float, optional
         Smallest object; by default by resolution (pixels on a pixel grid).
-    registration : Registration, optional
-        Found elsewhere (a chain through dates between); by default measured on the pair.
+    through : sequence of Path
+        Dates between the two, in order, through which to register where they are too unlike each other.
     progress : callable, optional
         ``progress(stage, share)``, stage a key such as ``register``.
     cancel : callable, optional
@@ -127,10 +135,9 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
         after_date=after_date,
         allow_different_bands=sensor in ("auto", "cross"),
     )
-    choice = choose_sensor(pair.before, sensor)
+    choice = choose_sensor(pair.before, pair.after, sensor)
     tell("register", 0.0)
-    if registration is None:
-        registration = register(pair, progress=lambda share: tell("register", share))
+    registration = _registered(pair, through, tell)
     tell("fit", 0.0)
     screen = CloudScreen.of(pair, cloud_mask)
     samples = read_samples(pair, registration, screen)
@@ -148,6 +155,13 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     detection = _assemble(run, scores, progress=lambda share: tell("classify", share))
     tell("done", 1.0)
     return detection
+
+
+def _registered(pair: ImagePair, through: Sequence[Path], tell: Progress) -> Registration:
+    if through:
+        dates = [pair.before.path, *through, pair.after.path]
+        return register_chain(dates, pixel_grid=pair.grid.crs_wkt is None)
+    return register(pair, progress=lambda share: tell("register", share))
 
 
 def _assemble(run: _Run, scores: Runs, *, progress: Callable[[float], None]) -> Detection:

@@ -11,11 +11,14 @@ from detection.pixels.detectors.base import Detector
 from detection.pixels.detectors.change_vector import ChangeVector
 from detection.pixels.detectors.irmad import Irmad
 from detection.pixels.detectors.sar_log_ratio import SarLogRatio
+from detection.pixels.detectors.surface_height import SurfaceHeight
 from foundation.errors import InvalidInput
 from ingest.raster import RasterInfo
 
 Sensor = Literal["multispectral", "rgb", "sar", "height", "cross"]
-SENSORS: tuple[Sensor, ...] = ("multispectral", "rgb", "sar")
+SENSORS: tuple[Sensor, ...] = ("multispectral", "rgb", "sar", "height")
+HEIGHT_BANDS = frozenset({"height", "dsm", "dtm", "dem", "elevation"})
+"""What a surface model calls its only band."""
 FINE_GSD_M = 5.0
 
 
@@ -28,7 +31,7 @@ def _frozen(*detectors: Detector) -> Mapping[str, Detector]:
     return MappingProxyType(by_name)
 
 
-DETECTORS: Mapping[str, Detector] = _frozen(Irmad(), ChangeVector(), SarLogRatio())
+DETECTORS: Mapping[str, Detector] = _frozen(Irmad(), ChangeVector(), SarLogRatio(), SurfaceHeight())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ PANELS: Mapping[Sensor, Panel] = MappingProxyType(
         "multispectral": Panel(("irmad", "change_vector")),
         "rgb": Panel(("irmad", "change_vector")),
         "sar": Panel(("sar_log_ratio",)),
+        "height": Panel(("surface_height",)),
     }
 )
 
@@ -70,16 +74,34 @@ class SensorChoice:
     reason_en: str
 
 
-def choose_sensor(info: RasterInfo, asked: str) -> SensorChoice:
-    """Kind of sensor by band count, pixel type and resolution, or as asked.
+def choose_sensor(before: RasterInfo, after: RasterInfo, asked: str) -> SensorChoice:
+    """Kind of sensor by band count, band names, pixel type and resolution, or as asked.
 
     Raises
     ------
     InvalidInput
-        ``detection.pair.unknown_sensor``; ``detection.pair.sensor_does_not_fit`` by its bands.
+        ``detection.pair.unknown_sensor``; ``detection.pair.sensor_does_not_fit`` by its bands;
+        ``ingest.pair.band_count`` where the dates have different bands and no detector bridges them.
     """
     if asked != "auto":
-        return _asked(info, asked)
+        return _asked(before, after, asked)
+    is_height = [info.bands == 1 and info.descriptions[0].lower() in HEIGHT_BANDS for info in (before, after)]
+    if all(is_height):
+        return SensorChoice("height", "波段为高程，按表面模型处理", "the band is height: surface models")
+    if before.bands != after.bands or any(is_height):
+        return _asked(
+            before,
+            after,
+            "cross",
+            (
+                f"{before.bands} 对 {after.bands} 个波段，按异源影像处理",
+                f"{before.bands} against {after.bands} bands: different sensors",
+            ),
+        )
+    return _by_bands(before)
+
+
+def _by_bands(info: RasterInfo) -> SensorChoice:
     gsd_m = info.grid.gsd_m()
     if info.bands <= 2:
         return SensorChoice(
@@ -101,15 +123,22 @@ def choose_sensor(info: RasterInfo, asked: str) -> SensorChoice:
     )
 
 
-def _asked(info: RasterInfo, asked: str) -> SensorChoice:
-    for sensor in SENSORS:
-        if sensor != asked:
-            continue
-        spec = DETECTORS[PANELS[sensor].deciding[0]].spec
+def _asked(
+    before: RasterInfo,
+    after: RasterInfo,
+    asked: str,
+    reason: tuple[str, str] = ("用户指定", "as asked"),
+) -> SensorChoice:
+    sensor = next((sensor for sensor in SENSORS if sensor == asked), None)
+    if sensor is None:
+        raise InvalidInput("detection.pair.unknown_sensor", sensor=asked, known=", ".join(("auto", *SENSORS)))
+    if before.bands != after.bands and sensor != "cross":
+        raise InvalidInput("ingest.pair.band_count", before=before.bands, after=after.bands)
+    spec = DETECTORS[PANELS[sensor].deciding[0]].spec
+    for info in (before, after):
         if not spec.min_bands <= info.bands <= spec.max_bands or (sensor == "rgb" and info.bands != 3):
             raise InvalidInput("detection.pair.sensor_does_not_fit", sensor=asked, bands=info.bands)
-        return SensorChoice(sensor, "用户指定", "as asked")
-    raise InvalidInput("detection.pair.unknown_sensor", sensor=asked, known=", ".join(("auto", *SENSORS)))
+    return SensorChoice(sensor, *reason)
 
 
 def _metres(gsd_m: float | None) -> str:
