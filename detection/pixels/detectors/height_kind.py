@@ -13,15 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.pixels.detectors.base import FloatGrid
-from detection.pixels.detectors.surface_height import NMAD, SurfaceHeightFit, height_rules, is_known
+from detection.pixels.detectors.surface_height import (
+    CROSS,
+    LAPLACIAN_GAIN,
+    NMAD,
+    SurfaceHeightFit,
+    height_rules,
+    is_known,
+)
 from ingest.pair import PairPixels
 
 BoolGrid = NDArray[np.bool_]
 Kind = tuple[str, Mapping[str, float], Mapping[str, float]]
 """Class of change, probability of each class that was considered, statistics."""
 
-LAPLACIAN_GAIN = float(np.sqrt(1.25))
-"""Noise of a pixel minus the mean of its four neighbours, in units of the noise of one."""
 GROUND_TURNS = 5
 
 
@@ -41,9 +46,10 @@ def height_statistics(
     -------
     dict
         ``median_dz_m``, ``max_dz_m`` (98th percentile, with its sign), ``area_m2``, ``volume_m3`` with
-        ``volume_min_m3`` and ``volume_max_m3`` (95 %), ``rise_m3``, ``fall_m3``; heights of the object above
-        its surroundings ``before_above_m``, ``after_above_m``; ``before_rough_m``, ``after_rough_m`` (pixel
-        to pixel, without noise); ``relief_share``, ``rectangularity``, ``storeys``.
+        ``volume_min_m3`` and ``volume_max_m3`` (95 %), ``rise_m3``, ``fall_m3``; ``around_dz_m``: upper
+        quartile of the unchanged surroundings; ``before_above_m``, ``after_above_m``: of the object above its
+        surroundings; ``before_rough_m``, ``after_rough_m``: pixel to pixel, without noise;
+        ``relief_share``, ``rectangularity``, ``storeys``.
     """
     is_seen = is_known(pixels)
     inside = is_object & is_seen
@@ -58,6 +64,7 @@ def height_statistics(
         "median_dz_m": median_dz_m,
         "max_dz_m": float(far),
         "area_m2": float(is_object.sum()) * gsd_m**2,
+        "around_dz_m": float(np.percentile(gap[ring], 75)) if ring.any() else 0.0,
         "before_above_m": _above_ground(before, inside, ring),
         "after_above_m": _above_ground(after, inside, ring),
         "before_rough_m": _roughness(before, heart, fit.sigma_m),
@@ -94,24 +101,43 @@ def _risen(facts: Mapping[str, float]) -> tuple[str, str, float]:
     if was_roof and facts["before_rough_m"] <= rule["rough_m"]:
         clear = min(rise / rule["storey_m"], facts["before_above_m"] / rule["building_least_m"]) - 0.5
         return "storeys_added", "new_building", clear
-    if rise <= rule["crop_most_m"] and facts["area_m2"] >= rule["crop_least_m2"]:
+    if rise <= rule["crop_most_m"] and _is_stand(facts):
         return "crop_season", "other", 0.6
     if rise >= rule["new_building_least_m"] and facts["rectangularity"] >= rule["regular"] and is_even:
         return "new_building", "earthwork", 1.0 - facts["relief_share"]
     return "earthwork", "new_building", facts["relief_share"] - 0.3
 
 
-def _fallen(facts: Mapping[str, float]) -> tuple[str, str, float]:
+def _is_stand(facts: Mapping[str, float]) -> bool:
+    """Whether a low rise is a crop: level on top, or a field wide, or one of several plots that rose."""
     rule = height_rules()["kind"]
-    stood = facts["before_above_m"]
-    if stood >= rule["building_least_m"] / 2 and facts["before_rough_m"] > rule["rough_m"]:
-        return "vegetation_loss", "other", facts["before_rough_m"] / rule["rough_m"] - 1.0
+    rise = facts["median_dz_m"]
+    is_level = facts["relief_share"] <= rule["crop_relief"] and rise < rule["new_building_least_m"]
+    is_wide = facts["area_m2"] >= rule["crop_least_m2"]
+    return bool(is_level or is_wide or facts["around_dz_m"] >= rule["crop_around"] * rise)
+
+
+def _fallen(facts: Mapping[str, float]) -> tuple[str, str, float]:
+    """Class, its rival, and how clear it is."""
+    rule = height_rules()["kind"]
+    fall, stood = -facts["median_dz_m"], facts["before_above_m"]
+    rough = max(facts["before_rough_m"], facts["after_rough_m"])
+    if stood >= rule["building_least_m"] / 3 and rough > rule["rough_m"]:
+        felled = fall > rule["crop_most_m"]
+        return "vegetation_loss" if felled else "crop_season", "other", rough / rule["rough_m"] - 1.0
     if facts["after_above_m"] <= -rule["pit_least_m"]:
         return "excavation", "earthwork", -facts["after_above_m"] / rule["pit_least_m"] - 0.5
-    if stood >= rule["building_least_m"] and facts["after_above_m"] <= rule["ground_most_m"]:
+    if stood >= rule["building_least_m"]:
         is_regular = facts["rectangularity"] >= rule["regular"]
-        return ("demolition", "earthwork", 0.7) if is_regular else ("demolition", "earthwork", 0.1)
-    return "excavation", "earthwork", 0.2
+        is_gone = facts["after_above_m"] <= rule["ground_most_m"]
+        return (
+            ("demolition", "earthwork", 0.7 if is_regular else 0.1)
+            if is_gone
+            else ("other", "demolition", 0.1)
+        )
+    if fall <= rule["crop_most_m"]:
+        return "crop_season", "excavation", 0.3
+    return "earthwork", "excavation", 0.2
 
 
 def _surroundings(fit: SurfaceHeightFit, pixels: PairPixels, is_object: BoolGrid, gsd_m: float) -> BoolGrid:
@@ -145,8 +171,7 @@ def _roughness(height: FloatGrid, heart: BoolGrid, sigma_m: float) -> float:
     """Robust σ of a pixel against its four neighbours without the model's own noise; 0 on any plane."""
     if not heart.any():
         return 0.0
-    cross = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4.0
-    bend = height - cv2.filter2D(height, cv2.CV_32F, cross, borderType=cv2.BORDER_REPLICATE)
+    bend = height - cv2.filter2D(height, cv2.CV_32F, CROSS, borderType=cv2.BORDER_REPLICATE)
     spread = NMAD * float(np.median(np.abs(bend[heart]))) / LAPLACIAN_GAIN
     return float(np.sqrt(max(spread**2 - sigma_m**2 / 2.0, 0.0)))
 

@@ -1,9 +1,9 @@
 """Height difference of two surface models: the only witness for added storeys and for pits.
 
 Two surface models never share their datum exactly, and often lean against each other. Offset and tilt are
-those of the unchanged majority. Building edges move by a pixel from one model to the next: a pixel counts
-only where it stands above (or below) everything within that reach on the other date, so that a moved edge
-leaves no sliver.
+those of roofs, which no season raises or cuts, or of the unchanged majority where there are none. Building
+edges move by a pixel from one model to the next: a pixel counts only where it stands above (or below)
+everything within that reach on the other date, so that a moved edge leaves no sliver.
 
 References
 ----------
@@ -34,6 +34,9 @@ MIN_PIXELS = 256
 NMAD = 1.4826
 FAR_M = 1e6
 """Stands for a height that is not known, above or below everything."""
+CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4.0
+LAPLACIAN_GAIN = float(np.sqrt(1.25))
+"""Noise of a pixel minus the mean of its four neighbours, in units of the noise of one."""
 
 FloatArray = NDArray[np.float64]
 
@@ -138,12 +141,11 @@ class SurfaceHeight:
 
     def fit(self, samples: Samples) -> SurfaceHeightFit:
         """Plane of the unchanged majority by reweighted least squares, and its NMAD."""
-        rows, cols, gap = _gather(samples)
-        if len(gap) < MIN_PIXELS:
-            raise InvalidInput("detection.pair.sample_too_small", pixels=len(gap), needed=MIN_PIXELS)
-        plane, rest = _robust_plane(rows, cols, gap)
-        sigma_m = NMAD * float(np.median(np.abs(rest - np.median(rest))))
-        return SurfaceHeightFit(plane, max(sigma_m, float(height_rules()["change"]["least_sigma_m"])))
+        noise_m = _pixel_noise(samples)
+        ground = _gather(samples, noise_m)
+        if len(ground.gap) < MIN_PIXELS:
+            raise InvalidInput("detection.pair.sample_too_small", pixels=len(ground.gap), needed=MIN_PIXELS)
+        return SurfaceHeightFit(*_robust_plane(ground, noise_m))
 
 
 def is_known(pixels: PairPixels) -> NDArray[np.bool_]:
@@ -154,41 +156,136 @@ def is_known(pixels: PairPixels) -> NDArray[np.bool_]:
     )
 
 
-def _gather(samples: Samples) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Rows and columns on the grid, and AFTER − BEFORE there, thinned evenly."""
+@dataclass(frozen=True)
+class _Ground:
+    """Sample: rows and columns on the grid, AFTER − BEFORE there, and whether the ground is firm."""
+
+    rows: FloatArray
+    cols: FloatArray
+    gap: FloatArray
+    is_firm: NDArray[np.bool_]
+
+    def only(self, keep: NDArray[np.bool_]) -> _Ground:
+        """Part of it."""
+        return _Ground(self.rows[keep], self.cols[keep], self.gap[keep], self.is_firm[keep])
+
+
+def _gather(samples: Samples, noise_m: float) -> _Ground:
+    """Known pixels of all blocks, the firm ones and the others each thinned evenly."""
     found = []
     for block in samples:
         row, col = np.nonzero(is_known(block))
         gap = block.after[0][row, col].astype(np.float64) - block.before[0][row, col]
-        found.append(np.stack([row + block.row, col + block.col, gap]))
-    joined = np.concatenate(found, axis=1) if found else np.zeros((3, 0))
-    step = max(1, joined.shape[1] // int(height_rules()["datum"]["limit_px"]))
-    rows, cols, gap = joined[:, ::step]
-    return rows, cols, gap
+        found.append(np.stack([row + block.row, col + block.col, gap, _firm(block, noise_m)[row, col]]))
+    joined = np.concatenate(found, axis=1) if found else np.zeros((4, 0))
+    ground = _Ground(joined[0], joined[1], joined[2], joined[3] > 0)
+    limit = int(height_rules()["datum"]["limit_px"])
+    keep = np.zeros(len(ground.gap), bool)
+    for group in (np.flatnonzero(ground.is_firm), np.flatnonzero(~ground.is_firm)):
+        keep[group[:: max(1, len(group) // limit)]] = True
+    return ground.only(keep)
 
 
-def _robust_plane(
-    rows: FloatArray, cols: FloatArray, gap: FloatArray
-) -> tuple[tuple[float, float, float], FloatArray]:
-    """Offset and slopes, and what the plane leaves; starts at the median and forgets what lies far off."""
+def _firm(block: PairPixels, noise_m: float) -> NDArray[np.bool_]:
+    """Smooth and standing out on both dates: roofs, which no season raises or cuts."""
     rule = height_rules()["datum"]
-    extent = max(float(np.ptp(rows)), float(np.ptp(cols)))
-    middle_row, middle_col = float(rows.mean()), float(cols.mean())
-    columns = [np.ones_like(gap)]
-    if min(float(np.ptp(rows)), float(np.ptp(cols))) >= rule["least_extent_px"]:
-        columns += [(rows - middle_row) / extent, (cols - middle_col) / extent]
+    is_firm = is_known(block)
+    for height in (block.before[0], block.after[0]):
+        stands = height - _foot(height, int(rule["firm_reach_px"])) >= rule["firm_least_m"]
+        smooth = np.abs(height - cv2.filter2D(height, cv2.CV_32F, CROSS)) <= rule["firm_noise"] * noise_m
+        is_firm &= cv2.erode((stands & smooth).astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
+    return is_firm
+
+
+def _foot(height: FloatGrid, reach_px: int) -> FloatGrid:
+    """Lowest height within reach to the left, right, up and down: the second highest of the four.
+
+    A roof stands above it on at least three sides, even in a row; a slope falls on two at most.
+    """
+    last = reach_px - 1
+    feet = [
+        cv2.erode(height, np.ones(size, np.uint8), anchor=anchor)
+        for size, anchor in (
+            ((1, reach_px), (last, 0)),
+            ((1, reach_px), (0, 0)),
+            ((reach_px, 1), (0, last)),
+            ((reach_px, 1), (0, 0)),
+        )
+    ]
+    return np.asarray(np.sort(np.stack(feet), axis=0)[2], np.float32)
+
+
+def _pixel_noise(samples: Samples) -> float:
+    """Robust σ of the height difference from a pixel to its neighbours, metres: no crop's growth is in it."""
+    bends = [np.zeros(0, np.float32)]
+    for block in samples:
+        gap = block.after[0] - block.before[0]
+        is_inner = cv2.erode(is_known(block).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
+        bend = gap - cv2.filter2D(gap, cv2.CV_32F, CROSS)
+        bends.append(bend[is_inner][::3])
+    joined = np.concatenate(bends)
+    spread = NMAD * float(np.median(np.abs(joined))) / LAPLACIAN_GAIN if len(joined) else 0.0
+    return max(spread, float(height_rules()["change"]["least_sigma_m"]))
+
+
+def _robust_plane(ground: _Ground, noise_m: float) -> tuple[tuple[float, float, float], float]:
+    """Datum plane and its σ.
+
+    All ground gives a first plane. Crops that grew or were cut stand beside the rest as a second hump and
+    pull it: so where there are roofs, these decide, and else the densest place of what the plane leaves.
+    """
+    rule = height_rules()["datum"]
+    plane = _fitted(ground, (float(np.median(ground.gap)), 0.0, 0.0), least_m=noise_m)
+    firm = ground.only(ground.is_firm)
+    if len(firm.gap) < rule["firm_least_px"]:
+        firm = ground
+    offset, per_row, per_col = plane
+    start = (offset + _densest(_rest(firm, plane), noise_m), per_row, per_col)
+    reach_m = rule["tukey"] * rule["firm_spread"] * noise_m
+    plane = _fitted(firm, start, least_m=noise_m, reach_m=reach_m)
+    rest = np.abs(_rest(firm, plane))
+    sigma_m = NMAD * float(np.median(rest[rest <= reach_m]))
+    return plane, max(sigma_m, noise_m)
+
+
+def _rest(ground: _Ground, plane: tuple[float, float, float]) -> FloatArray:
+    return ground.gap - plane[0] - plane[1] * ground.rows - plane[2] * ground.cols
+
+
+def _fitted(
+    ground: _Ground, start: tuple[float, float, float], *, least_m: float, reach_m: float | None = None
+) -> tuple[float, float, float]:
+    """Plane by least squares with Tukey's weights, which forget what lies further off than a reach.
+
+    The reach follows the spread unless it is given. Where the ground is too short to show a tilt, that of
+    the start stays.
+    """
+    rule = height_rules()["datum"]
+    extents = float(np.ptp(ground.rows)), float(np.ptp(ground.cols))
+    middle_row, middle_col = float(ground.rows.mean()), float(ground.cols.mean())
+    columns = [np.ones_like(ground.gap)]
+    if min(extents) >= rule["least_extent_px"]:
+        columns += [(ground.rows - middle_row) / max(extents), (ground.cols - middle_col) / max(extents)]
     design = np.stack(columns, axis=1)
+    first = _rest(ground, start)
     line = np.zeros(design.shape[1])
-    line[0] = np.median(gap)
     for _ in range(int(rule["turns"])):
-        rest = gap - design @ line
-        scale = max(NMAD * float(np.median(np.abs(rest))), 0.02)
-        weight = np.clip(1.0 - (rest / (rule["tukey"] * scale)) ** 2, 0.0, None) ** 2
+        rest = first - design @ line
+        reach = reach_m or rule["tukey"] * max(NMAD * float(np.median(np.abs(rest))), least_m)
+        weight = np.clip(1.0 - (rest / reach) ** 2, 0.0, None) ** 2
         weighted = design * weight[:, None]
-        line = np.linalg.lstsq(weighted.T @ design, weighted.T @ gap, rcond=None)[0]
-    per_row, per_col = (line[1] / extent, line[2] / extent) if len(line) == 3 else (0.0, 0.0)
-    offset = float(line[0] - per_row * middle_row - per_col * middle_col)
-    return (offset, float(per_row), float(per_col)), gap - design @ line
+        line = np.linalg.lstsq(weighted.T @ design, weighted.T @ first, rcond=None)[0]
+    per_row, per_col = (line[1] / max(extents), line[2] / max(extents)) if len(line) == 3 else (0.0, 0.0)
+    offset = line[0] - per_row * middle_row - per_col * middle_col
+    return float(start[0] + offset), float(start[1] + per_row), float(start[2] + per_col)
+
+
+def _densest(rest: FloatArray, width_m: float) -> float:
+    """Place with most values within ± ``width_m``."""
+    ordered = np.sort(rest)
+    inside = np.searchsorted(ordered, ordered + 2.0 * width_m, side="right") - np.arange(len(ordered))
+    first = int(np.argmax(inside))
+    return float(np.median(ordered[first : first + int(inside[first])]))
 
 
 def _kernel() -> NDArray[np.uint8]:
