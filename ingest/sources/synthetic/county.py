@@ -31,6 +31,8 @@ class CountyFiles:
         Layer kind → GeoPackage; ``parcel_later`` is the register's second snapshot.
     after_cloud : Path
         Delivered cloud mask of the second image: 1 cloud, 2 cloud shadow, 0 clear.
+    dsm_before, dsm_after : Path
+        Surface models of the same dates, metres.
     truth : Path
         Folder with the planted changes; for evaluation only.
     """
@@ -39,6 +41,8 @@ class CountyFiles:
     before: Path
     after: Path
     after_cloud: Path
+    dsm_before: Path
+    dsm_after: Path
     layers: dict[str, Path]
     posts: Path
     patrols: Path
@@ -55,7 +59,8 @@ def build_county(
 ) -> CountyFiles:
     """Write the demonstration county below a folder.
 
-    Same seed, same pixels and attributes. Imagery is EPSG:4547 at 2 m, layers and truth are EPSG:4490.
+    Same seed, same pixels and attributes. Imagery and surface models are EPSG:4547 at 2 m, layers and truth
+    are EPSG:4490.
 
     Parameters
     ----------
@@ -108,6 +113,8 @@ def county_files(folder: Path) -> CountyFiles:
         before=scenes / "before.tif",
         after=scenes / "after.tif",
         after_cloud=scenes / "after_cloud.tif",
+        dsm_before=scenes / "dsm_before.tif",
+        dsm_after=scenes / "dsm_after.tif",
         layers=layers,
         posts=inputs / "posts.csv",
         patrols=inputs / "patrols.jsonl",

@@ -39,7 +39,12 @@ def _pixels(path: Path) -> NDArray[np.uint16]:
 
 def test_the_same_seed_gives_the_same_pixels_and_attributes(county: CountyFiles, tmp_path: Path) -> None:
     again = build_county(tmp_path, size="small")
-    for first, second in ((county.before, again.before), (county.after, again.after)):
+    for first, second in (
+        (county.before, again.before),
+        (county.after, again.after),
+        (county.dsm_before, again.dsm_before),
+        (county.dsm_after, again.dsm_after),
+    ):
         assert np.array_equal(_pixels(first), _pixels(second))
     for kind, path in county.layers.items():
         assert geopandas.read_file(path).equals(geopandas.read_file(again.layers[kind])), kind
@@ -70,6 +75,7 @@ def test_scenes_say_what_they_are(county: CountyFiles) -> None:
 def test_leaving_one_change_out_alters_only_its_place(county: CountyFiles, tmp_path: Path) -> None:
     less = build_county(tmp_path, size="small", omit=[OMITTED])
     assert np.array_equal(_pixels(county.before), _pixels(less.before))
+    assert np.array_equal(_pixels(county.dsm_before), _pixels(less.dsm_before))
     altered = (_pixels(county.after) != _pixels(less.after)).any(axis=0)
     truth = _truth(county).set_index("change_id")
     place = geopandas.GeoSeries([truth.loc[OMITTED, "geometry"]], crs=4490).to_crs(4547)
@@ -83,6 +89,35 @@ def test_leaving_one_change_out_alters_only_its_place(county: CountyFiles, tmp_p
     row = _truth(less).set_index("change_id").loc[OMITTED]
     assert not row["is_visible"]
     assert row["is_omitted"]
+
+
+def test_surface_models_lie_on_the_imagery_and_differ_by_their_datum(county: CountyFiles) -> None:
+    heights = []
+    for image, model in ((county.before, county.dsm_before), (county.after, county.dsm_after)):
+        with rasterio.open(image) as scene, rasterio.open(model) as surface:
+            assert (surface.crs, surface.transform, surface.shape) == (
+                scene.crs,
+                scene.transform,
+                scene.shape,
+            )
+            assert (surface.dtypes, surface.descriptions) == (("float32",), ("height",))
+            assert surface.tags()["ACQUIRED_AT"] == scene.tags()["ACQUIRED_AT"]
+            heights.append(surface.read(1))
+    gap = heights[1] - heights[0]
+    truth = _truth(county).set_index("kind")
+    shed = geopandas.GeoSeries(truth.loc[["shed"], "geometry"].values, crs=4490).to_crs(4547)
+    parcels = geopandas.read_file(county.layers["land_survey"]).to_crs(4547)
+    roads = parcels[parcels["DLBM"].isin(["1003", "1004"])].buffer(-3.0)
+    with rasterio.open(county.dsm_after) as surface:
+        inside = rasterize(shed, out_shape=gap.shape, transform=surface.transform) > 0
+        road = rasterize(
+            [shape for shape in roads if not shape.is_empty], out_shape=gap.shape, transform=surface.transform
+        )
+    assert np.percentile(gap[inside], 60) > 7.0
+    firm = gap[(road > 0) & ~inside]
+    assert np.median(firm) == pytest.approx(0.42, abs=0.15)
+    assert 0.15 < 1.4826 * np.median(np.abs(firm - np.median(firm))) < 0.6
+    assert 100 < np.median(heights[0]) < 130
 
 
 def test_land_survey_covers_the_scene_once(county: CountyFiles) -> None:

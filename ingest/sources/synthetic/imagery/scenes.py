@@ -22,11 +22,11 @@ from ingest.sources.synthetic.imagery.canvas import (
     new_grid,
     reflectance,
 )
+from ingest.sources.synthetic.imagery.surface_model import write_surface_models
 from ingest.sources.synthetic.landscape.frame import PROJECTED_EPSG, FloatGrid, Frame
-from ingest.sources.synthetic.landscape.ground import Ground
 from ingest.sources.synthetic.landscape.land import Land
 from ingest.sources.synthetic.landscape.materials import BANDS, DATES, Date
-from ingest.sources.synthetic.planting.situations import Change
+from ingest.sources.synthetic.planting.situations import Change, parts_at
 
 ACQUIRED_AT = {"before": "2026-04-08T11:12:00+08:00", "after": "2026-09-08T11:05:00+08:00"}
 SENSOR = "GF-1 PMS (synthetic)"
@@ -45,33 +45,35 @@ def write_scenes(
     *,
     omit: Collection[str],
     progress: Callable[[str, float], None],
-) -> tuple[Path, Path, Path]:
-    """Render and write ``before.tif``, ``after.tif`` and the cloud mask of the second."""
+) -> tuple[Path, Path, Path, Path, Path]:
+    """Write ``before.tif``, ``after.tif``, the cloud mask of the second, and both surface models."""
     folder.mkdir(parents=True, exist_ok=True)
     base = new_grid(land.frame)
     low = [ground for ground in land.grounds if land.palette.height_m(ground.style, "before") < TALL_M]
     tall = [ground for ground in land.grounds if land.palette.height_m(ground.style, "before") >= TALL_M]
     draw(land.frame, low, base)
     _clear_trees(land, changes, base)
+    trees = nuisance.crowns(land.frame, land.trees, sigma_px=1.05, strength=9.0)
+    shrubs = nuisance.crowns(land.frame, land.shrubs, sigma_px=0.85, strength=9.0)
+    progress("surface models", 0.46)
+    models = write_surface_models(
+        land, changes, folder, low=base, tall=tall, crowns=(trees, shrubs), omit=omit, acquired_at=ACQUIRED_AT
+    )
     weather = Weather(land.frame, land.seed)
     cloud = place_cloud(land, changes)
     mask = cloud_mask(land, cloud)
     paths = []
     for number, date in enumerate(DATES):
         progress(f"imagery {date}", 0.5 + 0.25 * number)
-        planted = [part for change in changes for part in _parts(change, date, omit)]
+        planted = [part for change in changes for part in parts_at(change, date, omit)]
         grid = base.copy() if date == "before" else base
         draw(land.frame, leaned([*tall, *planted], land.palette, date), grid)
-        image = _render(land, grid, date=date, weather=weather, cloud=cloud)
+        image = _render(land, grid, date=date, weather=weather, crowns=(trees, shrubs), cloud=cloud)
         paths.append(folder / f"{date}.tif")
         share = float((mask == 1).mean() * 100) if date == "after" else 0.0
         _write(image, land.frame, path=paths[-1], date=date, cloud_pct=share)
     _write_mask(mask, land.frame, folder / "after_cloud.tif")
-    return paths[0], paths[1], folder / "after_cloud.tif"
-
-
-def _parts(change: Change, date: Date, omit: Collection[str]) -> list[Ground]:
-    return change.before if date == "before" or change.change_id in omit else change.after
+    return paths[0], paths[1], folder / "after_cloud.tif", *models
 
 
 def _clear_trees(land: Land, changes: list[Change], base: StyleGrid) -> None:
@@ -94,14 +96,19 @@ def _clear_trees(land: Land, changes: list[Change], base: StyleGrid) -> None:
 
 
 def _render(
-    land: Land, grid: StyleGrid, *, date: Date, weather: Weather, cloud: nuisance.Cloud | None
+    land: Land,
+    grid: StyleGrid,
+    *,
+    date: Date,
+    weather: Weather,
+    crowns: tuple[FloatGrid, FloatGrid],
+    cloud: nuisance.Cloud | None,
 ) -> NDArray[np.uint16]:
     frame, seed = land.frame, land.seed
     table = land.palette.compile(date)
     image = reflectance(grid, table, frame=frame, weather=weather, terrain_m=land.terrain_m)
     image *= nuisance.hill_shade(land.terrain_m, frame, date)
-    trees = nuisance.crowns(frame, land.trees, sigma_px=1.05, strength=9.0)
-    shrubs = nuisance.crowns(frame, land.shrubs, sigma_px=0.85, strength=9.0)
+    trees, shrubs = crowns
     nuisance.plant_trees(image, shrubs, date=date, depth=1.1)
     nuisance.plant_trees(image, trees, date=date, depth=1.7)
     heights = height_grid(grid, table)

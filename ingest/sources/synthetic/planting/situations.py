@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -10,7 +11,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from ingest.sources.synthetic.landscape.ground import Ground
-from ingest.sources.synthetic.landscape.materials import read_table
+from ingest.sources.synthetic.landscape.materials import Date, read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ class Change:
     before: list[Ground] = field(default_factory=list)
     after: list[Ground] = field(default_factory=list)
     rights: list[tuple[Permit, BaseGeometry]] = field(default_factory=list)
+
+
+def parts_at(change: Change, date: Date, omit: Collection[str]) -> list[Ground]:
+    """What a change puts on the ground at a date; changes that are left out stay as they were."""
+    return change.before if date == "before" or change.change_id in omit else change.after
 
 
 def read_situations() -> list[Situation]:
