@@ -5,8 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from affine import Affine
+from rasterio.warp import Resampling, reproject
 
-from detection.pixels.align import read_aligned, register
+from detection.pixels.align import read_aligned, register, register_chain
 from foundation.errors import InvalidInput
 from ingest.pair import Box, open_pair
 
@@ -76,3 +78,126 @@ def test_the_cut_of_a_block_never_changes_its_pixels(scenes, tmp_path):
         whole = read_aligned(reader, Box(0, 0, 512, 512), found).after
         part = read_aligned(reader, Box(131, 77, 100, 143), found).after
     assert (whole[:, 131:231, 77:220] == part).all()
+
+
+def test_rotation_and_scale_come_back(scenes, tmp_path):
+    pair = scenes.optical_pair((700, 700), planted=False)
+    matrix = cv2.getRotationMatrix2D((350, 350), 0.4, 1.004)
+    turned = np.stack(
+        [cv2.warpAffine(b, matrix, (700, 700), borderMode=cv2.BORDER_REFLECT) for b in pair.after]
+    )
+    found = register(written(scenes, tmp_path, pair.before, turned))
+    at = np.array([[120.0, 580.0, 330.0], [140.0, 480.0, 600.0]])
+    wanted = matrix @ np.vstack([at, np.ones(3)]) - at
+    assert np.abs(np.array(found.shifts(*at)) - wanted).max() < 0.25
+    assert found.residual_px < 0.3
+
+
+def test_a_mirrored_scene_and_pure_noise_are_not_comparable(scenes, tmp_path):
+    pair = scenes.optical_pair((512, 512))
+    noise = np.random.default_rng(5).uniform(20, 200, pair.after.shape).astype(np.float32)
+    for after in (pair.after[:, :, ::-1], noise):
+        with pytest.raises(InvalidInput) as refusal:
+            register(written(scenes, tmp_path, pair.before, after))
+        assert refusal.value.code == "detection.pair.not_comparable"
+        assert "{" not in refusal.value.text("zh")
+
+
+def test_a_shift_within_reach_is_found_and_one_beyond_is_refused(scenes, tmp_path):
+    wide = scenes.optical_pair((700, 1000), planted=False)
+    before = wide.before[:, :, :600]
+    near = register(written(scenes, tmp_path, before, wide.after[:, :, 90:690]))
+    assert near.shifts(np.array([300.0]), np.array([300.0]))[0] == pytest.approx(-90.0, abs=0.3)
+    with pytest.raises(InvalidInput) as refusal:
+        register(written(scenes, tmp_path, before, wide.after[:, :, 330:930]))
+    assert refusal.value.code == "detection.pair.repeating_pattern"
+    random = np.random.default_rng(1)
+    for band in wide.after[:, :, 200:]:
+        band += cv2.GaussianBlur(random.normal(0, 300, band.shape), (0, 0), 3)
+    with pytest.raises(InvalidInput) as refusal:
+        register(written(scenes, tmp_path, before, wide.after[:, :, 330:930]))
+    assert refusal.value.code == "detection.pair.not_comparable"
+
+
+def test_a_small_picture_with_texture_is_measured_by_small_tiles(scenes, tmp_path):
+    pair = scenes.optical_pair((256, 256), planted=False)
+    found = register(
+        written(scenes, tmp_path, pair.before, shifted(pair.after, np.float32(3.4), np.float32(0)))
+    )
+    assert found.status == "measured"
+    dx, dy = found.shifts(np.array([128.0]), np.array([128.0]))
+    assert (dx[0], dy[0]) == (pytest.approx(3.4, abs=0.15), pytest.approx(0.0, abs=0.15))
+
+
+def test_a_plain_scene_on_another_grid_is_refused_where_one_grid_is_taken_as_delivered(scenes, tmp_path):
+    random = np.random.default_rng(3)
+    flat = [
+        scenes.as_words(np.full((4, 100, 100), level) + random.normal(0, 1, (4, 100, 100)))
+        for level in (80, 90)
+    ]
+    first = scenes.write(tmp_path / "a.tif", flat[0])
+    same = scenes.write(tmp_path / "b.tif", flat[1])
+    moved = scenes.write(tmp_path / "c.tif", flat[1], transform=scenes.ORIGIN @ Affine.translation(0.4, 0.3))
+    assert register(open_pair(first, same)).status == "as_delivered"
+    with pytest.raises(InvalidInput) as refusal:
+        register(open_pair(first, moved))
+    assert refusal.value.code == "detection.pair.not_comparable"
+
+
+def test_the_chain_reaches_what_is_too_different_to_be_compared_directly(scenes, tmp_path):
+    """Ground that turns into other ground in five steps, while the frame drifts."""
+    old, new = (scenes.optical_pair((640, 640), seed=seed, planted=False).before for seed in (7, 1907))
+    drift = np.array([[0.0, 0.0], [2.2, -1.1], [3.7, 0.6], [5.9, 1.9], [4.6, 4.2]])
+    dates = []
+    for number, share in enumerate((0.0, 0.3, 0.5, 0.7, 1.0)):
+        land = old * (1.0 - share) + new * share
+        moved = shifted(land, np.float32(drift[number, 0]), np.float32(drift[number, 1]))
+        dates.append(scenes.write(tmp_path / f"{number}.tif", scenes.as_words(moved)))
+    with pytest.raises(InvalidInput):
+        register(open_pair(dates[0], dates[-1]))
+    found = register_chain(dates)
+    at = np.array([100.0, 320.0, 540.0])
+    dx, dy = found.shifts(at, at)
+    assert found.status == "chained"
+    assert np.abs(dx - drift[-1, 0]).max() < 3 * max(found.residual_px, 0.1)
+    assert np.abs(np.hypot(dx - drift[-1, 0], dy - drift[-1, 1])).max() < 0.6
+    with pytest.raises(InvalidInput) as refusal:
+        register_chain([dates[0], dates[-1]])
+    assert refusal.value.code == "detection.pair.chain_broken"
+    assert refusal.value.facts["before"] == "0.tif"
+
+
+def test_a_chain_walks_over_grids_of_other_size_and_reference_system(scenes, tmp_path):
+    pair = scenes.optical_pair((640, 640), planted=False)
+    first = scenes.write(tmp_path / "a.tif", scenes.as_words(pair.before))
+    target = scenes.ORIGIN @ Affine.translation(20, 30) @ Affine.scale(1.25)
+    middle_pixels = np.zeros((4, 480, 480), np.float32)
+    reproject(
+        pair.after * 10,
+        middle_pixels,
+        src_transform=scenes.ORIGIN,
+        src_crs=scenes.UTM,
+        dst_transform=target,
+        dst_crs=scenes.UTM,
+        resampling=Resampling.cubic,
+    )
+    middle = scenes.write(tmp_path / "b.tif", middle_pixels.astype(np.uint16), transform=target)
+    last = scenes.write(
+        tmp_path / "c.tif", scenes.as_words(shifted(pair.after, np.float32(2.5), np.float32(-1.5)))
+    )
+    dx, dy = register_chain([first, middle, last]).shifts(np.array([320.0]), np.array([320.0]))
+    assert (dx[0], dy[0]) == (pytest.approx(2.5, abs=0.3), pytest.approx(-1.5, abs=0.3))
+
+
+@pytest.mark.shared
+def test_dates_of_a_building_site_are_reached_through_those_between(shared_scenes):
+    dates = sorted((shared_scenes / "drone_fortcollins").glob("*.jpg"))
+    chained = register_chain(dates[3:9], pixel_grid=True)
+    direct = register(open_pair(dates[3], dates[8], pixel_grid=True))
+    at = np.array([250.0, 550.0, 850.0])
+    gap = np.hypot(*(np.array(chained.shifts(at, at)) - np.array(direct.shifts(at, at))))
+    assert np.median(gap) < 1.5 * np.hypot(chained.residual_px, direct.residual_px)
+    with pytest.raises(InvalidInput) as refusal:
+        register(open_pair(dates[2], dates[7], pixel_grid=True))
+    assert refusal.value.code == "detection.pair.not_comparable"
+    assert register_chain(dates[2:8], pixel_grid=True).residual_px < 1.5
