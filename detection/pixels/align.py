@@ -70,8 +70,8 @@ def register(pair: ImagePair, *, progress: Callable[[float], None] | None = None
         ``detection.pair.repeating_pattern``: another shift fits almost as well.
     """
     fitted, common, coarse = _best_fit(pair, MAX_RESIDUAL_PX, progress)
-    _refuse_repeating(pair, fitted, coarse)
     if _is_proven(fitted, MAX_RESIDUAL_PX):
+        _refuse_repeating(pair, coarse)
         return settled(fitted)
     return _unproven(pair, fitted, common)
 
@@ -105,7 +105,6 @@ def register_chain(
     for number, (first, second) in enumerate(pairwise(dates)):
         pair = open_pair(first, second, pixel_grid=pixel_grid)
         fitted, _, coarse = _best_fit(pair, MAX_STEP_RESIDUAL_PX, None)
-        _refuse_repeating(pair, fitted, coarse)
         if not _is_proven(fitted, MAX_STEP_RESIDUAL_PX):
             raise InvalidInput(
                 "detection.pair.chain_broken",
@@ -114,6 +113,7 @@ def register_chain(
                 inlier_share=round(fitted.inlier_share, 2),
                 residual_px=_told(fitted.residual_px),
             )
+        _refuse_repeating(pair, coarse)
         steps.append((pair, fitted))
         if progress is not None:
             progress((number + 1) / (len(dates) - 1))
@@ -187,9 +187,9 @@ def _rank(fitted: Registration, limit_px: float) -> tuple[bool, float]:
     return _is_proven(fitted, limit_px), fitted.inlier_share
 
 
-def _refuse_repeating(pair: ImagePair, fitted: Registration, coarse: Coarse) -> None:
+def _refuse_repeating(pair: ImagePair, coarse: Coarse) -> None:
     """Orchards, greenhouses and terraces fit beside themselves: agreement of tiles then proves nothing."""
-    if fitted.status == "measured" and coarse.is_ambiguous:
+    if coarse.is_ambiguous:
         raise InvalidInput(
             "detection.pair.repeating_pattern",
             before=pair.before.path.name,
