@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 from foundation.crs import geodesic_disc
 from foundation.errors import InvalidInput
 
-SOURCES = ("satellite", "drone", "camera", "cadastre", "public", "patrol")
+SOURCES = ("satellite", "drone", "surface", "camera", "cadastre", "public", "patrol")
 SIGHTING_ONLY = frozenset({"camera"})
 """Sources that see along a ray: they tell a place, never an outline."""
 RADIUS_TO_SIGMA = 2.4477

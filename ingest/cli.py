@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def scene(
     path: Path,
     county: County,
-    kind: Annotated[str, typer.Option(help="satellite | drone")] = "satellite",
+    kind: Annotated[str, typer.Option(help="satellite | drone | surface 地表模型")] = "satellite",
     acquired_at: Annotated[str | None, typer.Option(help="成像时间 When it was taken, ISO 8601.")] = None,
     sensor: Annotated[str | None, typer.Option(help="传感器 Sensor.")] = None,
     queue: Queue = False,

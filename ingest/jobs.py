@@ -32,7 +32,7 @@ from ingest.layers import (
     read_text,
 )
 from ingest.raster import parse_acquired
-from ingest.scenes import Scene
+from ingest.scenes import SCENE_KINDS, SURFACE, Scene
 
 if TYPE_CHECKING:
     from foundation.runtime import Runtime
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, float], None]
 """Told a stage and the share of it that is done."""
-SCENE_KINDS = ("satellite", "drone")
 WORKPLACE = "importing-scene-"
 ABANDONED_AFTER_S = 86_400.0
 
@@ -81,7 +80,7 @@ def import_scene(
     ------
     InvalidInput
         See `ingest.sources.geotiff.check_image`; ``ingest.scene.no_date``; ``ingest.scene.elsewhere``: not
-        in the county's city; an unknown county.
+        in the county's city; ``ingest.scene.not_a_surface``: more than one band; an unknown county.
     Unavailable
         The disk is full; nothing half-written stays.
     """
@@ -93,6 +92,8 @@ def import_scene(
     runtime.blobs.require_room()
     progress("check", 0.0)
     image = check_image(path)
+    if kind == SURFACE and len(image.bands) != 1:
+        raise InvalidInput("ingest.scene.not_a_surface", file=path.name, bands=len(image.bands))
     with runtime.database.transaction(runtime.system) as session:
         known = service.find_imported_scene(session, runtime.system, image.info.sha256)
     if known is not None:

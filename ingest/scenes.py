@@ -13,21 +13,26 @@ from shapely.geometry.base import BaseGeometry
 KNOWN_BANDS = {
     "blue": "blue", "b": "blue", "green": "green", "g": "green", "red": "red", "r": "red",
     "nir": "nir", "near infrared": "nir", "swir1": "swir1", "swir2": "swir2", "gray": "gray", "grey": "gray",
+    "height": "height", "dsm": "height", "dtm": "height", "dem": "height", "elevation": "height",
 }  # fmt: skip
 USUAL_BANDS = {1: ("gray",), 3: ("red", "green", "blue"), 4: ("blue", "green", "red", "nir")}
 """What a supplier means by this many bands when the file does not say: stored as a decision, and shown."""
 
 
+SURFACE = "surface"
+SCENE_KINDS = ("satellite", "drone", SURFACE)
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One imported image.
+    """One imported image, or surface model.
 
     Attributes
     ----------
     county_code : str
         Six digits.
     kind : str
-        ``satellite`` or ``drone``.
+        ``satellite``, ``drone``, or ``surface``: a surface model, whose only band is metres of height.
     bands : tuple of str
         Names in the order of the file.
     footprint : MultiPolygon
@@ -51,6 +56,11 @@ class Scene:
     cog_sha256: str
     display_range: Mapping[str, Sequence[float]]
     imported_at: datetime
+
+    @property
+    def is_surface(self) -> bool:
+        """Whether it holds heights: nothing to look at as a picture."""
+        return self.kind == SURFACE
 
     def display_bands(self) -> tuple[int, int, int]:
         """1-based numbers of the bands shown as red, green, blue; without colour the first thrice."""

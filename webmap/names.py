@@ -22,6 +22,7 @@ STATES: Mapping[str, tuple[str, str]] = {
 SOURCES: Mapping[str, str] = {
     "satellite": "卫星遥感",
     "drone": "无人机航拍",
+    "surface": "地表模型",
     "camera": "铁塔视频",
     "cadastre": "不动产登记变化",
     "public": "群众举报",

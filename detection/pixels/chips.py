@@ -1,4 +1,7 @@
-"""Before and after chips: small true-colour pictures of the ground around one outline, as evidence."""
+"""Before and after chips: small pictures of the ground around one outline, as evidence.
+
+Images in true colour; surface models as shaded relief, tinted by height above the lowest ground of the chip.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,10 @@ QUALITY = 88
 HEADROOM = 1.35
 GAMMA = 1.8
 """Fields are dark and roofs bright: white lies above the stretch, and the middle is lifted."""
+TINT_M = 18.0
+TINT_STOPS = (0.0, 0.12, 0.35, 0.6, 1.0)
+TINTS = ((120, 140, 112), (190, 190, 140), (226, 168, 92), (206, 92, 70), (150, 60, 140))
+"""Ground, low, one storey, two to three, six: height shows as colour on both dates alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +47,22 @@ class ChipSource:
         1-based numbers shown as red, green, blue.
     stretch : three pairs
         Stored values shown as black and as white.
+    is_surface : bool
+        Heights, shown as shaded relief.
     """
 
     path: Path
     bands: tuple[int, int, int]
     stretch: tuple[tuple[float, float], ...]
+    is_surface: bool = False
 
 
 def chip_source(scene: Scene, cog: Path) -> ChipSource:
     """How a scene is shown: its display bands and their stretch."""
     bands = scene.display_bands()
     ranges = [scene.display_range[scene.bands[number - 1]] for number in bands]
-    return ChipSource(cog, bands, tuple((float(low), float(high)) for low, high in ranges))
+    stretch = tuple((float(low), float(high)) for low, high in ranges)
+    return ChipSource(cog, bands, stretch, scene.is_surface)
 
 
 def cut_chips(source: ChipSource, outlines: Sequence[BaseGeometry]) -> list[bytes]:
@@ -60,8 +71,33 @@ def cut_chips(source: ChipSource, outlines: Sequence[BaseGeometry]) -> list[byte
     with open_raster(source.path, "GTiff") as dataset:
         for outline in outlines:
             epsg, transform = _frame(outline)
-            chips.append(_jpeg(_warped(dataset, source.bands, epsg, transform), source.stretch))
+            pixels = _warped(dataset, source.bands, epsg, transform)
+            if source.is_surface:
+                picture = shaded_relief(pixels[0], transform.a, nodata=dataset.nodata)
+            else:
+                picture = _true_colour(pixels, source.stretch)
+            chips.append(_jpeg(picture))
     return chips
+
+
+def shaded_relief(height_m: NDArray[Any], step_m: float, *, nodata: float | None = None) -> NDArray[np.uint8]:
+    """Heights as a picture, uint8 (rows, cols, 3): light from the north-west, tint by height; black unknown.
+
+    The tint runs from the lowest ground (2nd percentile) to ``TINT_M`` above it, on one scale for all chips.
+    """
+    height = height_m.astype(np.float32)
+    is_known = np.isfinite(height) & (height != np.float32(np.nan if nodata is None else nodata))
+    if not is_known.any():
+        return np.zeros((*height.shape, 3), np.uint8)
+    ground = np.float32(np.percentile(height[is_known], 2.0))
+    height = np.where(is_known, height, ground)
+    down, right = np.gradient(height, step_m)
+    light = (1.0 + 0.7 * right + 0.7 * down) / np.sqrt(1.0 + right**2 + down**2) / np.sqrt(2.0)
+    share = np.clip((height - ground) / TINT_M, 0.0, 1.0)
+    tint = np.stack([np.interp(share, TINT_STOPS, column) for column in zip(*TINTS, strict=True)], axis=-1)
+    shaded = tint * (0.45 + 0.75 * np.clip(light, 0.0, 1.0))[..., None]
+    shaded[~is_known] = 0.0
+    return np.asarray(np.clip(shaded, 0.0, 255.0), np.uint8)
 
 
 def _frame(outline: BaseGeometry) -> tuple[int, Affine]:
@@ -83,11 +119,15 @@ def _warped(dataset: Any, bands: tuple[int, int, int], epsg: int, transform: Aff
     return pixels
 
 
-def _jpeg(pixels: NDArray[Any], stretch: Sequence[tuple[float, float]]) -> bytes:
+def _true_colour(pixels: NDArray[Any], stretch: Sequence[tuple[float, float]]) -> NDArray[np.uint8]:
     low = np.array([pair[0] for pair in stretch], np.float32)[:, None, None]
     high = np.array([pair[1] for pair in stretch], np.float32)[:, None, None]
     shown = (pixels.astype(np.float32) - low) / np.maximum((high - low) * HEADROOM, 1e-6)
     picture = np.rint(np.clip(shown, 0.0, 1.0) ** (1.0 / GAMMA) * 255.0).astype(np.uint8)
+    return np.ascontiguousarray(np.moveaxis(picture, 0, -1))
+
+
+def _jpeg(picture: NDArray[np.uint8]) -> bytes:
     buffer = BytesIO()
-    Image.fromarray(np.moveaxis(picture, 0, -1)).save(buffer, "JPEG", quality=QUALITY)
+    Image.fromarray(picture).save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()

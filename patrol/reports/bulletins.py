@@ -20,6 +20,7 @@ KINDS: Mapping[str, str] = {
 SOURCES: Mapping[str, str] = {
     "satellite": "卫星遥感",
     "drone": "无人机",
+    "surface": "地表模型",
     "camera": "视频监控",
     "cadastre": "地籍变更",
     "public": "群众举报",

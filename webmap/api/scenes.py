@@ -17,9 +17,9 @@ router = noun_router("scenes")
 
 @router.get("/scenes", summary="All scenes, newest first")
 def list_scenes(caller: SignedIn) -> SceneList:
-    """Their tiles are at `/tiles/scenes/{scene_id}`."""
+    """Their tiles are at `/tiles/scenes/{scene_id}`. Surface models are no pictures and are left out."""
     with caller.transaction() as session:
-        scenes = ingest.list_scenes(session, caller.actor)
+        scenes = [scene for scene in ingest.list_scenes(session, caller.actor) if not scene.is_surface]
     newest_first = sorted(scenes, key=lambda scene: (scene.acquired_at, str(scene.scene_id)), reverse=True)
     return SceneList(items=[_info(scene) for scene in newest_first])
 

@@ -16,6 +16,8 @@ from foundation.clock import SteppedClock
 from foundation.errors import Unavailable
 from foundation.jobs import failed_jobs
 from foundation.runtime import Runtime
+from ingest import service as ingest
+from ingest.scenes import SURFACE
 from ingest.sources.synthetic.county import CountyFiles, Size, build_county, county_files
 from webmap.app import create_app
 from webmap.demo.ground import read_ground
@@ -89,9 +91,7 @@ def prepare(
         ],
         progress,
     )
-    before, after = _scenes(runtime)
-    detect = {"before_scene_id": before, "after_scene_id": after, "cloud_mask": str(files.after_cloud)}
-    _work_off(runtime, [("detection.detect", detect)], progress)
+    _work_off(runtime, _detect_jobs(runtime, files), progress)
     _work_off(runtime, _register_jobs(files), progress)
     _work_off(runtime, [("detection.judge", {}), ("patrol.open_cases", {})], progress)
     _work_off(runtime, [("patrol.import_patrols", {"path": str(files.patrols)})], progress)
@@ -174,7 +174,20 @@ def _import_jobs(runtime: Runtime, files: CountyFiles) -> list[tuple[str, dict[s
         ("ingest.import_scene", {"path": str(path), "county_code": COUNTY_DIGITS})
         for path in (files.before, files.after)
     ]
+    jobs += [
+        ("ingest.import_scene", {"path": str(path), "county_code": COUNTY_DIGITS, "kind": SURFACE})
+        for path in (files.dsm_before, files.dsm_after)
+    ]
     return jobs
+
+
+def _detect_jobs(runtime: Runtime, files: CountyFiles) -> list[tuple[str, dict[str, Any]]]:
+    """Images against images, surface model against surface model."""
+    before, after = _scenes(runtime, is_surface=False)
+    models = _scenes(runtime, is_surface=True)
+    image = {"before_scene_id": before, "after_scene_id": after, "cloud_mask": str(files.after_cloud)}
+    heights = {"before_scene_id": models[0], "after_scene_id": models[1]}
+    return [("detection.detect", image), ("detection.detect", heights)]
 
 
 def _register_jobs(files: CountyFiles) -> list[tuple[str, dict[str, Any]]]:
@@ -228,10 +241,12 @@ def _close_day(demo: Demonstration) -> None:
     _work_off(runtime, jobs, lambda _name, _share: None)
 
 
-def _scenes(runtime: Runtime) -> tuple[str, str]:
+def _scenes(runtime: Runtime, *, is_surface: bool) -> tuple[str, str]:
+    """Ids of the first and the last scene of a sort."""
     with runtime.database.transaction(runtime.system) as session:
-        rows = session.execute(text("SELECT scene_id FROM scene ORDER BY acquired_at")).scalars().all()
-    return str(rows[0]), str(rows[-1])
+        scenes = [s for s in ingest.list_scenes(session, runtime.system) if s.is_surface == is_surface]
+    ordered = sorted(scenes, key=lambda scene: scene.acquired_at)
+    return str(ordered[0].scene_id), str(ordered[-1].scene_id)
 
 
 def _last_event(runtime: Runtime) -> datetime | None:

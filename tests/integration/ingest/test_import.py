@@ -21,7 +21,7 @@ from foundation import audit
 from foundation.access import Actor
 from foundation.calendar import SHANGHAI
 from foundation.crs import ellipsoidal_area_m2
-from foundation.errors import Conflict, Defect, NotAllowed, NotFound
+from foundation.errors import Conflict, Defect, InvalidInput, NotAllowed, NotFound
 from foundation.jobs import failed_jobs
 from foundation.runtime import Runtime
 from ingest import jobs, service
@@ -76,6 +76,23 @@ def test_what_a_scene_says_of_itself(runtime: Runtime, county: CountyFiles) -> N
     for name, band in zip(scene.bands, pixels, strict=True):
         low, high = scene.display_range[name]
         assert 0.9 < np.mean((band >= low) & (band <= high)) < 1.0
+
+
+def test_a_surface_model_is_a_scene_of_heights(
+    runtime: Runtime, county: CountyFiles, refused: Refused
+) -> None:
+    with refused("ingest.scene.not_a_surface", InvalidInput, bands=4):
+        import_scene(runtime, county.before, county_code=COUNTY, kind="surface")
+    scene = import_scene(runtime, county.dsm_after, county_code=COUNTY, kind="surface")
+    assert (scene.is_surface, scene.bands, scene.gsd_m) == (True, ("height",), 2.0)
+    with (
+        rasterio.open(county.dsm_after) as source,
+        rasterio.open(runtime.blobs.path(scene.cog_sha256)) as cog,
+    ):
+        assert cog.descriptions == ("height",)
+        assert np.array_equal(cog.read(), source.read())
+        low, high = scene.display_range["height"]
+        assert 100.0 < low < np.median(source.read()) < high
 
 
 def test_the_outline_follows_the_valid_pixels_but_not_pinholes(

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from detection.pixels.chips import shaded_relief
 from detection.pixels.detectors.height_kind import height_kind, height_statistics
 from detection.pixels.detectors.surface_height import SurfaceHeight
 from foundation.errors import InvalidInput
@@ -216,6 +217,20 @@ def test_voids_and_hidden_pixels_never_score():
     fit = SurfaceHeight().fit([pair])
     assert (fit.score(pair) >= 1.0).sum() == 0
     assert fit.plane[0] == pytest.approx(0.0, abs=0.05)
+
+
+def test_shaded_relief_shows_added_storeys_in_another_colour_and_light_from_the_north_west():
+    before = relief()
+    after = before.copy()
+    after[HOUSE] += 6.0
+    pictures = [shaded_relief(height[:110, :140], GSD_M) for height in (before, after)]
+    inside = (slice(62, 70), slice(82, 98))
+    tones = [picture[inside].reshape(-1, 3).mean(axis=0) for picture in pictures]
+    assert np.abs(tones[0] - tones[1]).max() > 40
+    assert np.abs(pictures[0][100:, :20].astype(int) - pictures[1][100:, :20]).max() == 0
+    slope = np.add.outer(np.arange(50.0), np.arange(50.0))
+    assert shaded_relief(slope, GSD_M).mean() > shaded_relief(slope[::-1, ::-1], GSD_M).mean()
+    assert (shaded_relief(np.full((9, 9), -9999.0), GSD_M, nodata=-9999.0) == 0).all()
 
 
 def test_too_few_heights_are_refused():
