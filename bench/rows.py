@@ -1,0 +1,105 @@
+"""What a benchmark row is: works that run side by side, and what their results must share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.scenes import SIDES
+
+Size = str
+
+
+@dataclass(frozen=True)
+class Work:
+    """One side of a comparison.
+
+    Attributes
+    ----------
+    name : str
+        Called so in gates and reports: ``ours``, ``floor`` or a peer's name.
+    maker : str
+        ``module:function`` that makes the job for a `bench.jobs.Place`.
+    options : mapping
+        Keywords of the maker.
+    needs : tuple of str
+        Programs on the path (``program:NAME``) or packages (``package:NAME``); missing ones are said.
+    is_warmed : bool
+        Whether it runs on a small scene first, outside the clock.
+    less_start : bool
+        Subtract the CPU of that first run: a program's start belongs to no comparison of pixels.
+    """
+
+    name: str
+    maker: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    is_warmed: bool = True
+    less_start: bool = False
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A figure of the results that works must share, exactly or within a tolerance."""
+
+    fact: str
+    works: tuple[str, str]
+    tolerance: float = 0.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """Works measured interleaved on one scene.
+
+    Attributes
+    ----------
+    most_side_px : int, optional
+        Upper limit of the scene's side, where a peer takes minutes beyond it.
+    side_px : int, optional
+        The scene's side at every size.
+    least : mapping
+        Facts of our own result that must reach a value; this is what fails a test, never time.
+    """
+
+    name: str
+    title: str
+    works: tuple[Work, ...]
+    compression: str = "zstd9"
+    bands: int = 4
+    most_side_px: int | None = None
+    side_px: int | None = None
+    agreements: tuple[Agreement, ...] = ()
+    least: Mapping[str, float] = field(default_factory=dict)
+
+    def side(self, size: Size) -> int:
+        """Columns and rows of the scene at a size."""
+        if self.side_px is not None:
+            return self.side_px
+        return min(SIDES[size], self.most_side_px or SIDES[size])
+
+
+@dataclass(frozen=True)
+class Growth:
+    """One work at three sizes of scene: how its CPU time and its memory grow."""
+
+    name: str
+    title: str
+    work: Work
+    compression: str = "zstd9"
+    bands: int = 4
+
+    def sides(self, size: Size) -> tuple[int, int, int]:
+        """About 1/12, 2/7 and the whole of the size's pixels."""
+        whole = SIDES[size]
+        return round(whole / 12**0.5), round(whole / 3.5**0.5), whole
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Rows measured by one name on the command line."""
+
+    name: str
+    rows: tuple[Row, ...]
+    growths: tuple[Growth, ...] = ()
+    not_measured: Mapping[str, str] = field(default_factory=dict)

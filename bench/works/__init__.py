@@ -1,0 +1,1 @@
+"""What is measured of our own, and the floors: each module holds makers of jobs."""
