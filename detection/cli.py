@@ -28,7 +28,9 @@ Queue = Annotated[bool, typer.Option("--queue", help="交给后台执行 Leave i
 def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
     from detection import pair_cli
+    from detection.series import cli as series_cli
 
+    series_cli.register(detection_app)
     app.add_typer(detection_app, name="detection")
     pair_cli.register(app)
 

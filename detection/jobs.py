@@ -31,6 +31,7 @@ def register(queue: JobQueue) -> None:
     queue.add("detection.detect", _detect_job)
     queue.add("detection.judge", _judge_job)
     queue.add("detection.compare_registers", _registers_job)
+    queue.add("detection.monitor", _monitor_job)
 
 
 def detect(
@@ -166,6 +167,12 @@ def _judge_job(runtime: Runtime, patch_id: str | None = None) -> None:
 def _registers_job(runtime: Runtime, county_code: str) -> None:
     compare_registers(runtime, county_code)
     fuse_and_judge(runtime)
+
+
+def _monitor_job(runtime: Runtime, **arguments: Any) -> None:
+    from detection.series import jobs as series
+
+    series.run_job(runtime, **arguments)
 
 
 def _scenes(runtime: Runtime, before_scene_id: str, after_scene_id: str) -> tuple[Scene, Scene]:

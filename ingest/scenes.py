@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 KNOWN_BANDS = {
     "blue": "blue", "b": "blue", "green": "green", "g": "green", "red": "red", "r": "red",
     "nir": "nir", "near infrared": "nir", "swir1": "swir1", "swir2": "swir2", "gray": "gray", "grey": "gray",
+    "scl": "scl", "cloud": "cloud", "cloud mask": "cloud",
     "height": "height", "dsm": "height", "dtm": "height", "dem": "height", "elevation": "height",
 }  # fmt: skip
 USUAL_BANDS = {1: ("gray",), 3: ("red", "green", "blue"), 4: ("blue", "green", "red", "nir")}
