@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
     from detection import pair_cli
     from detection.series import cli as series_cli
+    from detection.second_stage import cli as second_stage_cli
 
+    second_stage_cli.register(detection_app)
     series_cli.register(detection_app)
     app.add_typer(detection_app, name="detection")
     pair_cli.register(app)

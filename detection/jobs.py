@@ -28,10 +28,13 @@ Progress = Callable[[str, float], None]
 
 def register(queue: JobQueue) -> None:
     """Add this floor's jobs to the queue."""
+    from detection.second_stage import jobs as second_stage
+
     queue.add("detection.detect", _detect_job)
     queue.add("detection.judge", _judge_job)
     queue.add("detection.compare_registers", _registers_job)
     queue.add("detection.monitor", _monitor_job)
+    second_stage.register(queue)
 
 
 def detect(
@@ -66,23 +69,29 @@ def detect(
     """
     from detection import runs
     from detection.pixels.pipeline import VERSION
+    from detection.second_stage import service as second_stage
+    from detection.second_stage.jobs import rescore_with
     from ingest.raster import file_sha256
 
     before, after = _scenes(runtime, before_scene_id, after_scene_id)
     mask_sha256 = file_sha256(Path(cloud_mask)) if cloud_mask else "none"
-    run_id = derived_id("detection_run", before.scene_id, after.scene_id, VERSION, mask_sha256)
     with runtime.database.transaction(runtime.system) as session:
+        serving = second_stage.serving_model(session, runtime.blobs)
+        model = serving.sha256
+        run_id = derived_id("detection_run", before.scene_id, after.scene_id, VERSION, mask_sha256, model)
         if runs.is_stored(session, run_id):
             return run_id
     spool = runtime.settings.data_dir / "spool" / str(run_id)
     detection = _compare(runtime, before, after, cloud_mask=cloud_mask, progress=progress, spool=spool)
+    rescored = rescore_with(serving, detection, source=after.kind)
+    detection = rescored.detection
     change_sha256 = _keep_change(runtime, detection)
     chips = _keep_chips(runtime, before, after, [change.outline for change in detection.real_changes])
     with runtime.database.transaction(runtime.system) as session:
         runs.record_run(
             session,
             runtime.system,
-            runs.Run(run_id, before, after, detection, chips, change_sha256, mask_sha256),
+            runs.Run(run_id, before, after, rescored, chips, change_sha256, mask_sha256),
             runtime.clock(),
         )
     shutil.rmtree(spool, ignore_errors=True)
@@ -249,7 +258,8 @@ def _with_newest_pictures(runtime: Runtime, county_code: str, leads: Sequence[Le
     from ingest import service as ingest
 
     with runtime.database.transaction(runtime.system) as session:
-        stored = [s for s in ingest.list_scenes(session, runtime.system) if s.county_code == county_code]
+        scenes = ingest.list_scenes(session, runtime.system)
+    stored = [scene for scene in scenes if scene.county_code == county_code and not scene.is_surface]
     pictured = []
     for lead in leads:
         pair = [scene for scene in stored if scene.footprint.covers(lead.ground)][-2:]

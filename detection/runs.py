@@ -21,6 +21,7 @@ from ingest.scenes import Scene
 
 if TYPE_CHECKING:
     from detection.pixels.changes import DetectedChange, Detection
+    from detection.second_stage.rescoring import Decision, Rescored
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Run:
 
     Attributes
     ----------
+    rescored : Rescored
+        The comparison after the second stage, with what that decided on each change.
     chips : sequence of (str, str)
         Blobs of the chips before and after, one pair a real change.
     """
@@ -36,10 +39,15 @@ class Run:
     run_id: UUID
     before: Scene
     after: Scene
-    detection: Detection
+    rescored: Rescored
     chips: Sequence[tuple[str, str]]
     change_sha256: str
     cloud_mask_sha256: str
+
+    @property
+    def detection(self) -> Detection:
+        """The comparison."""
+        return self.rescored.detection
 
 
 def is_stored(session: Session, run_id: UUID) -> bool:
@@ -74,15 +82,17 @@ def _leads(session: Session, run: Run) -> tuple[list[Lead], int]:
     places = [service.locate(session, change.outline) for change in changes]
     if changes and not any(places):
         service.village_of(session, changes[0].outline)
+    pairs = zip(run.detection.changes, run.rescored.decisions, strict=True)
+    decisions = [decision for change, decision in pairs if change.is_real]
     leads = [
-        _lead(run, number, str(place[0]["code"]), change)
-        for number, (change, place) in enumerate(zip(changes, places, strict=True))
+        _lead(run, number, change, division_code=str(place[0]["code"]), decision=decision)
+        for number, (change, decision, place) in enumerate(zip(changes, decisions, places, strict=True))
         if place
     ]
     return leads, len(changes) - len(leads)
 
 
-def _lead(run: Run, number: int, division_code: str, change: DetectedChange) -> Lead:
+def _lead(run: Run, number: int, change: DetectedChange, *, division_code: str, decision: Decision) -> Lead:
     before_chip, after_chip = run.chips[number]
     return Lead(
         derived_id("lead", run.run_id, number),
@@ -105,6 +115,7 @@ def _lead(run: Run, number: int, division_code: str, change: DetectedChange) -> 
             "statistics": {key: float(value) for key, value in change.statistics.items()},
             "method": run.detection.method,
             "version": run.detection.version,
+            "second_stage": {**decision.report(), "model_sha256": run.rescored.model_sha256},
         },
     )
 
@@ -124,7 +135,9 @@ def _row(run: Run, *, statistics: dict[str, Any], now: datetime) -> dict[str, An
         "parameters_sha256": hashlib.sha256(canonical(parameters).encode()).hexdigest(),
         "registration": summary["registration"],
         "control": {key: summary[key] for key in ("no_change_control", "observed_share", "cloud_share")},
-        "statistics": statistics | {key: summary[key] for key in ("changes", "real_changes", "by_class")},
+        "statistics": statistics
+        | {key: summary[key] for key in ("changes", "real_changes", "by_class")}
+        | {"second_stage": run.rescored.report()},
         "change_sha256": run.change_sha256,
         "finished_at": now,
     }

@@ -22,6 +22,7 @@ from webmap.api import (
     live,
     moves,
     patches,
+    quality,
     reports,
     scenes,
     session,
@@ -49,6 +50,7 @@ ROUTERS = tuple(
         visits,
         evidence,
         reports,
+        quality,
         live,
     )
 )

@@ -171,8 +171,14 @@ def write_shipped(examples: Sequence[Example], model: bytes, folder: Path | None
     return {"examples": len(examples), "table_bytes": len(table), "model_bytes": len(model)}
 
 
-def rescored(runtime: Runtime, detection: Detection, *, source: str, serving: Serving) -> Rescored:
-    """A comparison after the serving model."""
+def rescore_with(serving: Serving, detection: Detection, *, source: str) -> Rescored:
+    """A comparison after the serving model.
+
+    Parameters
+    ----------
+    source : str
+        As the leads will say.
+    """
     acting = settings()["acting"]
     bars = Bars(acting["promote"], acting["demote"], acting["rename"])
     return rescore(serving.model, detection, source=source, bars=bars)

@@ -1,4 +1,4 @@
-"""What the second stage says of the objects of a comparison. Every object comes back, every change is told."""
+"""What the second stage says of the objects of a comparison. All come back; every change is told."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from detection.pixels.changes import DetectedChange, Detection
     from detection.second_stage.model import SecondStage
 
+NO_MODEL = "none"
 NOT_REAL_CLASS = "crop_season"
 TOLD_SHARE = 0.005
 """Chances of classes below it are not listed."""
@@ -64,7 +65,7 @@ class Rescored:
 
     detection: Detection
     decisions: tuple[Decision, ...]
-    model_sha256: str | None
+    model_sha256: str
 
     def report(self) -> dict[str, Any]:
         """What the run keeps: counts, and each object whose fate was changed, with its place and reason."""
@@ -123,9 +124,10 @@ def rescore(model: SecondStage | None, detection: Detection, *, source: str, bar
     source : str
         As the leads will say: ``satellite``, ``drone``.
     """
+    sha256 = NO_MODEL if model is None else model.sha256
+    asked = replace(detection, parameters={**detection.parameters, "second_stage_sha256": sha256})
     if model is None or detection.method not in model.methods:
-        silent = tuple(_silent(change) for change in detection.changes)
-        return Rescored(detection, silent, None)
+        return Rescored(asked, tuple(_silent(change) for change in detection.changes), sha256)
     is_measured = [bool(change.statistics) for change in detection.changes]
     chances = model.chances(facts_of_changes(detection, source))
     decisions, changes = [], []
@@ -138,9 +140,7 @@ def rescore(model: SecondStage | None, detection: Detection, *, source: str, bar
         decision = _decide(change, float(chances.is_real[number]), likely, bars)
         decisions.append(decision)
         changes.append(_changed(change, decision, likely))
-    parameters = {**detection.parameters, "second_stage_sha256": model.sha256}
-    after = replace(detection, changes=tuple(changes), parameters=parameters)
-    return Rescored(after, tuple(decisions), model.sha256)
+    return Rescored(replace(asked, changes=tuple(changes)), tuple(decisions), sha256)
 
 
 def _silent(change: DetectedChange) -> Decision:

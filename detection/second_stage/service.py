@@ -17,6 +17,7 @@ from detection.second_stage.examples import VERDICT, Example, truth_of_verdict
 from detection.second_stage.features import FirstStage, Occasion, Seen, facts_of
 from detection.second_stage.model import SecondStage
 from detection.second_stage.models import SHIPPED, ModelRecord, shipped_model
+from detection.second_stage.rescoring import NO_MODEL
 from detection.second_stage.settings import settings
 from foundation import access, audit
 from foundation.access import Actor
@@ -38,6 +39,11 @@ class Serving:
     def data_until(self) -> datetime | None:
         """Newest verdict that it learnt from."""
         return self.record.data_until if self.record else None
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the model; ``none`` without one."""
+        return self.model.sha256 if self.model else NO_MODEL
 
     @property
     def name(self) -> str:
