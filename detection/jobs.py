@@ -71,6 +71,7 @@ def detect(
     from detection.pixels.pipeline import VERSION
     from detection.second_stage import service as second_stage
     from detection.second_stage.jobs import rescore_with
+    from detection.series.jobs import opinions
     from ingest.raster import file_sha256
 
     before, after = _scenes(runtime, before_scene_id, after_scene_id)
@@ -86,12 +87,14 @@ def detect(
     rescored = rescore_with(serving, detection, source=after.kind)
     detection = rescored.detection
     change_sha256 = _keep_change(runtime, detection)
-    chips = _keep_chips(runtime, before, after, [change.outline for change in detection.real_changes])
+    outlines = [change.outline for change in detection.real_changes]
+    chips = _keep_chips(runtime, before, after, outlines)
+    heard = opinions(runtime, before.county_code, (before.acquired_at, after.acquired_at), outlines)
     with runtime.database.transaction(runtime.system) as session:
         runs.record_run(
             session,
             runtime.system,
-            runs.Run(run_id, before, after, rescored, chips, change_sha256, mask_sha256),
+            runs.Run(run_id, before, after, rescored, chips, change_sha256, mask_sha256, heard),
             runtime.clock(),
         )
     shutil.rmtree(spool, ignore_errors=True)

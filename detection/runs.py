@@ -22,6 +22,7 @@ from ingest.scenes import Scene
 if TYPE_CHECKING:
     from detection.pixels.changes import DetectedChange, Detection
     from detection.second_stage.rescoring import Decision, Rescored
+    from detection.series.gate import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Run:
         The comparison after the second stage, with what that decided on each change.
     chips : sequence of (str, str)
         Blobs of the chips before and after, one pair a real change.
+    heard : sequence of Verdict
+        What the time series say of each real change.
     """
 
     run_id: UUID
@@ -43,6 +46,7 @@ class Run:
     chips: Sequence[tuple[str, str]]
     change_sha256: str
     cloud_mask_sha256: str
+    heard: Sequence[Verdict]
 
     @property
     def detection(self) -> Detection:
@@ -78,14 +82,22 @@ def record_run(session: Session, actor: Actor, run: Run, now: datetime) -> list[
 
 def _leads(session: Session, run: Run) -> tuple[list[Lead], int]:
     """Leads of the real changes, and how many lie outside every village outline."""
+    from detection.series.gate import weighed
+    from detection.series.monitor import series_rules
+
     changes = run.detection.real_changes
     places = [service.locate(session, change.outline) for change in changes]
     if changes and not any(places):
         service.village_of(session, changes[0].outline)
     pairs = zip(run.detection.changes, run.rescored.decisions, strict=True)
     decisions = [decision for change, decision in pairs if change.is_real]
+    gate = series_rules()["gate"]
     leads = [
-        _lead(run, number, change, division_code=str(place[0]["code"]), decision=decision)
+        weighed(
+            _lead(run, number, change, division_code=str(place[0]["code"]), decision=decision),
+            run.heard[number],
+            gate,
+        )
         for number, (change, decision, place) in enumerate(zip(changes, decisions, places, strict=True))
         if place
     ]

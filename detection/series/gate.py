@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from rasterio.features import rasterize
 from shapely.geometry.base import BaseGeometry
 
+from detection.leads import Lead
 from detection.series.kernel import NEVER, MonitorRule, PixelState
 from detection.series.monitor import MonitorState, day_number, forecast, observed
 from foundation.crs import STORAGE_EPSG, reproject
 from ingest.raster import RasterGrid
 
 Opinion = Literal["agrees", "disagrees", "silent"]
+WITNESS = "harmonic_monitor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,15 @@ class Verdict:
         How many were asked.
     alarm_share, calm_share : float
         Of them with an alarm in the window; of them as their season says, with enough clear observations.
+    state_key : str
+        Of the monitor's state that was asked; empty where none was.
     """
 
     opinion: Opinion
     pixels: int
     alarm_share: float
     calm_share: float
+    state_key: str = ""
 
 
 SILENT = Verdict("silent", 0, 0.0, 0.0)
@@ -89,6 +94,39 @@ def verdict(
     elif calm_share >= gate["calm_share"]:
         opinion = "disagrees"
     return Verdict(opinion, int(chosen.size), alarm_share, calm_share)
+
+
+def weighed(lead: Lead, heard: Verdict, gate: Mapping[str, Any]) -> Lead:
+    """A lead from two images with what the series says of it; silence leaves it as it is.
+
+    A calm series lowers the confidence of classes that a season can feign, and says why; the lead stays. Other
+    classes (a roof is no season) only carry the witness.
+
+    Parameters
+    ----------
+    gate : mapping
+        Table ``gate`` of ``data/rules/series.toml``.
+    """
+    if heard.opinion == "silent":
+        return lead
+    is_calm = heard.opinion == "disagrees"
+    told: dict[str, Any] = {
+        "opinion": heard.opinion,
+        "pixels": heard.pixels,
+        "alarm_share": round(heard.alarm_share, 3),
+        "calm_share": round(heard.calm_share, 3),
+        "state_key": heard.state_key,
+    }
+    confidence = lead.confidence
+    if is_calm and lead.change_class in gate["change_classes"]:
+        confidence = round(confidence * gate["calm_factor"], 4)
+        told |= {"zh": gate["calm_zh"], "en": gate["calm_en"]}
+    return replace(
+        lead,
+        confidence=confidence,
+        witnesses={**lead.witnesses, WITNESS: not is_calm},
+        attributes={**lead.attributes, WITNESS: told},
+    )
 
 
 def pixels_inside(outline: BaseGeometry, grid: RasterGrid) -> NDArray[np.int64]:

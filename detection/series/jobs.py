@@ -71,10 +71,11 @@ class Outcome:
     patches: int
 
 
-def run_job(runtime: Runtime, county_code: str, **options: str) -> None:
+def run_job(
+    runtime: Runtime, county_code: str, *, sensor: str | None = None, clouds: str | None = None
+) -> None:
     """`monitor` with a queue's plain values."""
-    clouds = options.pop("clouds", None)
-    monitor(runtime, county_code, clouds=Path(clouds) if clouds else None, **options)
+    monitor(runtime, county_code, sensor=sensor, clouds=Path(clouds) if clouds else None)
 
 
 def silent(stage: str, share: float) -> None:
@@ -144,8 +145,12 @@ def opinions(
     gate = series_rules()["gate"]
     found = []
     for outline in outlines:
-        views = (_view(runtime, known, outline) for known in there)
-        heard = [verdict(outline, window, view, gate) for view in views]
+        heard = [
+            replace(
+                verdict(outline, window, _view(runtime, known, outline), gate), state_key=known.state_key
+            )
+            for known in there
+        ]
         heard.sort(key=lambda one: (one.opinion != "agrees", one.opinion == "silent", -one.pixels))
         found.append(heard[0] if heard else SILENT)
     return found
