@@ -99,8 +99,8 @@ def verdict(
 def weighed(lead: Lead, heard: Verdict, gate: Mapping[str, Any]) -> Lead:
     """A lead from two images with what the series says of it; silence leaves it as it is.
 
-    A calm series lowers the confidence of classes that a season can feign, and says why; the lead stays. Other
-    classes (a roof is no season) only carry the witness.
+    A calm series lowers the confidence of classes that a season can feign, and says why; the lead stays.
+    Other classes (a roof is no season) only carry the witness.
 
     Parameters
     ----------

@@ -146,9 +146,7 @@ def opinions(
     found = []
     for outline in outlines:
         heard = [
-            replace(
-                verdict(outline, window, _view(runtime, known, outline), gate), state_key=known.state_key
-            )
+            replace(verdict(outline, window, _view(runtime, known, outline), gate), state_key=known.state_key)
             for known in there
         ]
         heard.sort(key=lambda one: (one.opinion != "agrees", one.opinion == "silent", -one.pixels))
