@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.pixels.detectors.cross_sensor import CrossSensor
 from ingest.pair import PairPixels
 
 SEED = 4108
@@ -18,9 +19,13 @@ def unchanged_twins(samples: Sequence[PairPixels], *, is_speckle: bool) -> list[
     """BEFORE on both dates with the pair's own offset and noise shared between them; speckle for radar.
 
     The noise of a band is one robust σ for the whole sample: noise that differs from block to block would
-    look like change. The seed holds the block's number, so that the control repeats bit for bit.
+    look like change. Between two kinds of sensor AFTER is drawn anew from the scene's own relation of the
+    two. The seed holds the block's number, so that the control repeats bit for bit.
     """
     seen = [block for block in samples if block.is_valid.any()]
+    if any(len(block.before) != len(block.after) for block in seen):
+        fit = CrossSensor().fit(seen)
+        return [fit.twin(block, SEED + number) for number, block in enumerate(seen)]
     gaps = [block.after[:, block.is_valid] - block.before[:, block.is_valid] for block in seen]
     joined = np.concatenate(gaps, axis=1)
     middle = np.median(joined, axis=1)[:, None, None]

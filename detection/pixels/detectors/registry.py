@@ -9,6 +9,7 @@ from typing import Literal
 
 from detection.pixels.detectors.base import Detector
 from detection.pixels.detectors.change_vector import ChangeVector
+from detection.pixels.detectors.cross_sensor import CrossSensor
 from detection.pixels.detectors.irmad import Irmad
 from detection.pixels.detectors.sar_log_ratio import SarLogRatio
 from detection.pixels.detectors.surface_height import SurfaceHeight
@@ -16,7 +17,7 @@ from foundation.errors import InvalidInput
 from ingest.raster import RasterInfo
 
 Sensor = Literal["multispectral", "rgb", "sar", "height", "cross"]
-SENSORS: tuple[Sensor, ...] = ("multispectral", "rgb", "sar", "height")
+SENSORS: tuple[Sensor, ...] = ("multispectral", "rgb", "sar", "height", "cross")
 HEIGHT_BANDS = frozenset({"height", "dsm", "dtm", "dem", "elevation"})
 """What a surface model calls its only band."""
 FINE_GSD_M = 5.0
@@ -31,7 +32,9 @@ def _frozen(*detectors: Detector) -> Mapping[str, Detector]:
     return MappingProxyType(by_name)
 
 
-DETECTORS: Mapping[str, Detector] = _frozen(Irmad(), ChangeVector(), SarLogRatio(), SurfaceHeight())
+DETECTORS: Mapping[str, Detector] = _frozen(
+    Irmad(), ChangeVector(), SarLogRatio(), SurfaceHeight(), CrossSensor()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,10 @@ class Panel:
 PANELS: Mapping[Sensor, Panel] = MappingProxyType(
     {
         "multispectral": Panel(("irmad", "change_vector")),
-        "rgb": Panel(("irmad", "change_vector")),
+        "rgb": Panel(("irmad",), heard=("change_vector",)),
         "sar": Panel(("sar_log_ratio",)),
         "height": Panel(("surface_height",)),
+        "cross": Panel(("cross_sensor",)),
     }
 )
 
