@@ -86,7 +86,7 @@ def verdict(
     first, last = day_number(window[0]), day_number(window[1])
     state = _pixels(view.state, chosen)
     has_alarm = _alarmed(state, first, last)
-    is_calm = ~has_alarm & _calm(state, view.rule, (first, last + gate["grace_days"]), gate["least_clear"])
+    is_calm = ~has_alarm & _calm(state, view.rule, (first, last + gate["grace_days"]), gate)
     alarm_share, calm_share = float(has_alarm.mean()), float(is_calm.mean())
     opinion: Opinion = "silent"
     if alarm_share >= gate["agree_share"]:
@@ -164,17 +164,17 @@ def _alarmed(state: MonitorState, first: int, last: int) -> NDArray[np.bool_]:
 
 
 def _calm(
-    state: MonitorState, rule: MonitorRule, window: tuple[int, int], least_clear: int
+    state: MonitorState, rule: MonitorRule, window: tuple[int, int], gate: Mapping[str, Any]
 ) -> NDArray[np.bool_]:
-    """Fitted, clear often enough in the window, the last time normal, and in no run of anomalies."""
+    """Fitted, clear often enough in the window, the last time calm, and in no run of anomalies."""
     model = forecast(state, rule)
     excess = rule.direction * (observed(state) - model.expected) / model.error
     is_within = (state.days >= window[0]) & (state.days <= window[1])
     is_clear = np.isfinite(excess) & is_within[:, None]
-    is_normal = is_clear & (np.where(is_clear, excess, np.inf) <= rule.k_sigma)
+    is_calm = is_clear & (np.where(is_clear, excess, np.inf) <= gate["calm_sigma"])
     latest = np.where(is_clear, state.days[:, None], NEVER).max(axis=0, initial=NEVER)
-    latest_normal = np.where(is_normal, state.days[:, None], NEVER).max(axis=0, initial=NEVER)
-    is_enough = is_clear.sum(axis=0) >= least_clear
-    is_mostly_normal = 2 * is_normal.sum(axis=0) > is_clear.sum(axis=0)
-    is_ending_normal = (latest != NEVER) & (latest_normal == latest)
-    return np.asarray(is_enough & is_mostly_normal & is_ending_normal & (state.pixels.run == 0))
+    latest_calm = np.where(is_calm, state.days[:, None], NEVER).max(axis=0, initial=NEVER)
+    is_enough = is_clear.sum(axis=0) >= gate["least_clear"]
+    is_mostly_calm = 2 * is_calm.sum(axis=0) > is_clear.sum(axis=0)
+    is_ending_calm = (latest != NEVER) & (latest_calm == latest)
+    return np.asarray(is_enough & is_mostly_calm & is_ending_calm & (state.pixels.run == 0))
