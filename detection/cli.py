@@ -1,4 +1,4 @@
-"""Commands of detection: compare imported scenes, judge, list runs, measure against truth."""
+"""Commands of detection: compare imported scenes, judge, list runs; those of its rooms hang beside."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ Queue = Annotated[bool, typer.Option("--queue", help="交给后台执行 Leave i
 def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
     from detection import pair_cli
+    from detection.evaluation import cli as evaluation_cli
     from detection.series import cli as series_cli
     from detection.second_stage import cli as second_stage_cli
 
     second_stage_cli.register(detection_app)
     series_cli.register(detection_app)
+    evaluation_cli.register(detection_app)
     app.add_typer(detection_app, name="detection")
     pair_cli.register(app)
 
@@ -117,29 +119,6 @@ def registers(
         typer.echo(f"  {REGISTER_CHANGES[kind]:<6} {kind:<11} {count}")
     typer.echo(f"登记用途改为建设用地 leads {len(comparison.leads)}, 行政村界外 outside {comparison.outside}")
     typer.echo(f"新增或扩展图斑 patches {patches}, 内业判定 judgements {judged}")
-
-
-@detection_app.command("evaluate")
-def evaluate(
-    found: Annotated[Path, typer.Argument(help="检测出的图斑 Found patches, GeoPackage.")],
-    truth: Annotated[Path, typer.Argument(help="真值图斑 True patches, GeoPackage.")],
-    kind: Annotated[str, typer.Option(help="真值类型字段 Field of the truth's kind.")] = "kind",
-    json_out: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
-) -> None:
-    """用真值评价检测结果：查全率、查准率、误报类型。Measure found patches against true ones."""
-    import json
-
-    from detection.evaluation.outcome import measure_files
-
-    outcome = measure_files(found, truth, kind_field=kind)
-    if json_out:
-        typer.echo(json.dumps(outcome, ensure_ascii=False, indent=1, sort_keys=True))
-        return
-    typer.echo(f"查全率 recall {outcome['recall']:.3f}  查准率 precision {outcome['precision']:.3f}")
-    for name, row in outcome["by_kind"].items():
-        typer.echo(f"  {name:<14} {row['found']}/{row['planted']}")
-    for reason, count in outcome["false_alarm_reasons"].items():
-        typer.echo(f"  误报 false alarm: {reason} × {count}")
 
 
 def _tell(number: str, judgement: object, wanted: str | None) -> None:

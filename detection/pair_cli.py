@@ -50,6 +50,10 @@ def detect(  # noqa: PLR0913  one option a parameter
     cloud_mask: Annotated[
         Path | None, typer.Option("--cloud-mask", help="云掩膜，非 0 为云或影 Not 0 where cloud or shadow")
     ] = None,
+    through: Annotated[
+        list[Path] | None,
+        typer.Option("--through", help="中间时相，逐期传递配准 Dates between, in order, to register through"),
+    ] = None,
     min_area_m2: Annotated[
         float | None, typer.Option("--min-area", min=0.0, help="最小图斑面积 Smallest object, m² (px)")
     ] = None,
@@ -73,6 +77,7 @@ def detect(  # noqa: PLR0913  one option a parameter
             after_date=after_date,
             cloud_mask=cloud_mask,
             min_area_m2=min_area_m2,
+            through=tuple(through or ()),
             progress=bar.tell,
         )
     write_outlines(detection, out)
