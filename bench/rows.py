@@ -24,7 +24,8 @@ class Work:
     options : mapping
         Keywords of the maker.
     needs : tuple of str
-        Programs on the path (``program:NAME``) or packages (``package:NAME``); missing ones are said.
+        Programs on the path (``program:NAME``), packages (``package:NAME``), files of the product
+        (``file:PATH``); missing ones are said.
     is_warmed : bool
         Whether it runs on a small scene first, outside the clock.
     less_start : bool

@@ -21,7 +21,7 @@ from rasterio.windows import Window
 
 GSD_M = 10.0
 EPSG = 4547
-BANDS = ("blue", "green", "red", "nir")
+BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
 STRIP_ROWS = 512
 TILE_PX = 512
 SEED = 4108
@@ -40,11 +40,16 @@ COMPRESSIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 _SURFACES = np.array(
-    [[520, 760, 690, 3300], [640, 900, 1050, 2300], [1050, 1350, 1750, 2350], [1250, 1450, 1600, 2000]],
+    [
+        [520, 760, 690, 3300, 1900, 1050],
+        [640, 900, 1050, 2300, 2350, 1600],
+        [1050, 1350, 1750, 2350, 2900, 2450],
+        [1250, 1450, 1600, 2000, 2200, 2000],
+    ],
     np.float32,
 )
-"""Blue, green, red, near infrared of crop, stubble, bare soil, village, as reflectance × 10,000."""
-_BRIGHT = np.array([2400, 2600, 2750, 2950], np.float32)
+"""Crop, stubble, bare soil, village in the bands above, as reflectance × 10,000."""
+_BRIGHT = np.array([2400, 2600, 2750, 2950, 2900, 2700], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +61,19 @@ class Pair:
     pixels: int
 
 
-def make_pair(folder: Path, *, side_px: int, compression: str, seed: int = SEED) -> Pair:
-    """Write a pair of ``side_px`` × ``side_px`` × 4 uint16, or find it there from an earlier call.
+def make_pair(folder: Path, *, side_px: int, compression: str, bands: int = 4, seed: int = SEED) -> Pair:
+    """Write a pair of ``side_px`` × ``side_px`` × ``bands`` uint16, or find it there from an earlier call.
 
     Parameters
     ----------
     compression : str
         ``deflate``, ``zstd9`` or ``none``. The pixels do not depend on it.
     """
-    stem = f"pair-{side_px}-{compression}-{seed}"
+    stem = f"pair-{side_px}-{bands}-{compression}-{seed}"
     pair = Pair(folder / f"{stem}-before.tif", folder / f"{stem}-after.tif", side_px * side_px)
     for path, is_after in ((pair.before, False), (pair.after, True)):
         if not path.exists():
-            _write(path, side_px=side_px, compression=compression, seed=seed, is_after=is_after)
+            _write(path, _Fields(side_px, bands, seed), compression=compression, is_after=is_after)
     return pair
 
 
@@ -99,25 +104,25 @@ def profile_of(side_px: int, compression: str, *, count: int, dtype: str) -> dic
     }
 
 
-def _write(path: Path, *, side_px: int, compression: str, seed: int, is_after: bool) -> None:
+def _write(path: Path, fields: _Fields, *, compression: str, is_after: bool) -> None:
     part = path.with_suffix(".part")
-    boxes = planted_boxes(side_px, seed)
-    field = _Fields(side_px, seed)
-    profile = profile_of(side_px, compression, count=len(BANDS), dtype="uint16")
+    side_px, bands = fields.side_px, fields.bands
+    boxes = planted_boxes(side_px, fields.seed)
+    profile = profile_of(side_px, compression, count=bands, dtype="uint16")
     with rasterio.open(part, "w", **profile) as sink:
         sink.update_tags(ACQUIRED="2025-09-18" if is_after else "2025-04-06")
         for first in range(0, side_px, STRIP_ROWS):
             last = min(first + STRIP_ROWS, side_px)
-            pixels = field.strip(first, last, is_after=is_after)
+            pixels = fields.strip(first, last, is_after=is_after)
             if is_after:
                 _plant(pixels, boxes, first)
-            random = np.random.default_rng((seed, 11 + is_after, first))
+            random = np.random.default_rng((fields.seed, 11 + is_after, first))
             pixels += NOISE_COUNTS * random.standard_normal(pixels.shape, np.float32)
             sink.write(
                 np.clip(np.rint(pixels), 1, 10_000).astype(np.uint16),
                 window=Window(0, first, side_px, last - first),
             )
-        for band, name in enumerate(BANDS, start=1):
+        for band, name in enumerate(BANDS[:bands], start=1):
             sink.set_band_description(band, name)
     part.replace(path)
 
@@ -127,15 +132,15 @@ def _plant(pixels: NDArray[np.float32], boxes: NDArray[np.int64], first: int) ->
     rows = pixels.shape[1]
     for row, col, height, width in boxes[(boxes[:, 0] < first + rows) & (boxes[:, :3:2].sum(axis=1) > first)]:
         cut = slice(max(row - first, 0), min(row + height - first, rows)), slice(col, col + width)
-        pixels[(slice(None), *cut)] = _BRIGHT[:, None, None]
+        pixels[(slice(None), *cut)] = _BRIGHT[: len(pixels), None, None]
 
 
 class _Fields:
     """The land before sensor noise, any strip of rows at a time."""
 
-    def __init__(self, side_px: int, seed: int) -> None:
+    def __init__(self, side_px: int, bands: int, seed: int) -> None:
         random = np.random.default_rng((seed, 3))
-        self._side_px = side_px
+        self.side_px, self.bands, self.seed = side_px, bands, seed
         self._steps = (24, 90, 400)
         self._lattices = [
             random.standard_normal((5, side_px // step + 5, side_px // step + 5)).astype(np.float32)
@@ -144,15 +149,15 @@ class _Fields:
         self._salt = int(random.integers(1, 1 << 30))
 
     def strip(self, first: int, last: int, *, is_after: bool) -> NDArray[np.float32]:
-        """Reflectance × 10,000, float32 (4, last − first, columns)."""
+        """Reflectance × 10,000, float32 (bands, last − first, columns)."""
         slow = [self._slow(number, first, last) for number in range(5)]
         kind, number = self._parcels(first, last, slow[0], slow[1])
         # A second season: crops ripen by field, light and haze differ by band; all of it is no change.
         season = 1 if is_after else 0
-        surface = _SURFACES[kind]
+        surface = _SURFACES[kind, : self.bands]
         shade = ((number >> (3 + 5 * season)) & 31).astype(np.float32) / 31.0 - 0.5
         pixels = np.ascontiguousarray(np.moveaxis(surface, -1, 0))
-        for band in range(len(BANDS)):
+        for band in range(self.bands):
             pixels[band] += pixels[band] * (0.10 * slow[2] + 0.05 * slow[3] + 0.12 * shade)
             pixels[band] *= 1.0 + season * (0.06 - 0.03 * band) + season * 0.02 * slow[4]
             pixels[band] += 40.0 * season
@@ -161,12 +166,12 @@ class _Fields:
     def _slow(self, number: int, first: int, last: int) -> NDArray[np.float32]:
         """Smooth variation of about unit spread."""
         ys = np.arange(first, last, dtype=np.float32)[:, None]
-        xs = np.arange(self._side_px, dtype=np.float32)[None, :]
-        total = np.zeros((last - first, self._side_px), np.float32)
+        xs = np.arange(self.side_px, dtype=np.float32)[None, :]
+        total = np.zeros((last - first, self.side_px), np.float32)
         for step, lattice in zip(self._steps, self._lattices, strict=True):
             low = first // step
             high = math.ceil(last / step) + 4
-            map_y = np.repeat((ys / step - low + 1).astype(np.float32), self._side_px, axis=1)
+            map_y = np.repeat((ys / step - low + 1).astype(np.float32), self.side_px, axis=1)
             map_x = np.repeat((xs / step + 1).astype(np.float32), last - first, axis=0)
             part = np.ascontiguousarray(lattice[number, low:high])
             total += cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -177,7 +182,7 @@ class _Fields:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Kind of surface and a random number for each field: strips of farmland bent by the terrain."""
         ys = np.arange(first, last, dtype=np.float32)[:, None]
-        xs = np.arange(self._side_px, dtype=np.float32)[None, :]
+        xs = np.arange(self.side_px, dtype=np.float32)[None, :]
         across = np.floor((xs + 0.35 * ys + 9.0 * bend_x) / 14.0).astype(np.int64)
         down = np.floor((ys - 0.35 * xs + 9.0 * bend_y) / 46.0).astype(np.int64)
         number = (across * 73_856_093) ^ (down * 19_349_663) ^ self._salt

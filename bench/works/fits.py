@@ -1,0 +1,82 @@
+"""IR-MAD: fitted on a sample or on everything, and streamed over a scene."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from bench.jobs import Job, Outcome, Place
+from bench.scenes import profile_of
+from bench.works.blocks import sample_blocks, whole
+from bench.works.chain import pair_of
+from detection.pixels.detectors.irmad import Irmad, IrmadFit, fit_irmad
+from ingest.pair import PairPixels
+
+LEVELS_PER_SIGMA = 8.0
+
+
+def irmad_on_sample(place: Place) -> Job:
+    """Fit on sample blocks, as the chain does."""
+    pixels = whole(place)
+
+    def run() -> IrmadFit:
+        return Irmad().fit(sample_blocks(pixels))
+
+    return Job(run, lambda fit: _judged(fit, place))
+
+
+def irmad_on_all(place: Place) -> Job:
+    """Fit on every pixel of the scene."""
+    pixels = whole(place)
+
+    def run() -> IrmadFit:
+        before, after = (
+            grid.reshape(len(grid), -1).T.astype(np.float64) for grid in (pixels.before, pixels.after)
+        )
+        return fit_irmad(before, after)
+
+    return Job(run, lambda fit: _judged(fit, place))
+
+
+def irmad_streamed(place: Place) -> Job:
+    """Fit on a sample, score tile by tile, write one byte a pixel: nothing else of the chain."""
+    pair = pair_of(place)
+    target = place.target("irmad")
+    profile = profile_of(place.side_px, "none", count=1, dtype="uint8") | {"compress": "deflate"}
+
+    def run() -> IrmadFit:
+        with ExitStack() as stack:
+            before, after = (stack.enter_context(rasterio.open(path)) for path in (pair.before, pair.after))
+            sink = stack.enter_context(rasterio.open(target, "w", **profile))
+            windows = [window for _, window in before.block_windows(1)]
+            step = max(1, len(windows) // 12)
+            fit = Irmad().fit([_read(before, after, window) for window in windows[step // 2 :: step]])
+            for window in windows:
+                pixels = _read(before, after, window)
+                root = np.sqrt(fit.chi_square(pixels.before, pixels.after))
+                levels = np.minimum(root * np.float32(LEVELS_PER_SIGMA), np.float32(254.0)).astype(np.uint8)
+                sink.write((levels >= np.uint8(6 * LEVELS_PER_SIGMA)).astype(np.uint8), 1, window=window)
+        return fit
+
+    def judge(fit: IrmadFit) -> Outcome:
+        with rasterio.open(target) as source:
+            flagged: NDArray[np.uint8] = source.read(1)
+        return Outcome(int(flagged.sum()), float(flagged.sum()), _facts(fit))
+
+    return Job(run, judge)
+
+
+def _read(before: rasterio.DatasetReader, after: rasterio.DatasetReader, window: object) -> PairPixels:
+    first, second = (source.read(window=window).astype(np.float32) for source in (before, after))
+    return PairPixels(first, second, np.ones(first.shape[1:], bool))
+
+
+def _judged(fit: IrmadFit, place: Place) -> Outcome:
+    return Outcome(fit.iterations, float(place.side_px**2), _facts(fit))
+
+
+def _facts(fit: IrmadFit) -> dict[str, list[float]]:
+    return {"correlations": [round(float(value), 6) for value in fit.correlations]}
