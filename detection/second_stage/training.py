@@ -136,7 +136,12 @@ def _fit_kinds(
     if len(classes) < 2:
         return classes or ("other",), _constant([0.0])
     codes = np.searchsorted(np.array(classes), labels)
-    trees = _boosted(table[named], codes, weights[named], settings)
+    own = {
+        **settings,
+        "iterations": settings["kind_iterations"],
+        "learning_rate": settings["kind_learning_rate"],
+    }
+    trees = _boosted(table[named], codes, weights[named], own)
     if len(classes) == 2:
         trees = replace(
             trees, baseline=np.array([0.0, trees.baseline[0]]), outputs=np.ones_like(trees.outputs)

@@ -43,7 +43,7 @@ from foundation.errors import Conflict, InvalidInput
 METHOD = "irmad+change_vector+surface_type"
 NOW = datetime(2026, 9, 8, 11, 0, tzinfo=SHANGHAI)
 BARS = Bars(promote=0.7, demote=0.05, rename=0.9)
-FAST = {**numbers()["training"], "iterations": 30}
+FAST = {**numbers()["training"], "iterations": 30, "kind_iterations": 20}
 
 
 def make_examples(count: int = 240, *, townships: int = 8, seed: int = 3) -> list[Example]:

@@ -9,6 +9,10 @@ export type Kind = 'weekly_bulletin' | 'monthly_ranking'
 /** The workbook of a week comes with its own kind. */
 const COMPANIONS: Record<Kind, string[]> = { weekly_bulletin: ['weekly_bulletin', 'weekly_ranking'], monthly_ranking: ['monthly_ranking'] }
 
+/** Which of the two pages: `#/quality`, or the bulletins. */
+export const isQuality = ref(location.hash.startsWith('#/quality'))
+window.addEventListener('hashchange', () => (isQuality.value = location.hash.startsWith('#/quality')))
+
 export const kind = ref<Kind>('weekly_bulletin')
 export const period = ref('')
 export const area = ref('')

@@ -1,6 +1,6 @@
 import { API, query, request, requestAnswer, type Answer } from './http'
 import type {
-  Assignment, Bulletin, Config, Division, Me, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, Ranking, Scene,
+  Assignment, Bulletin, Config, DetectionQuality, Division, Me, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, Ranking, Scene,
   VerdictBody, VisitBody,
 } from './types'
 
@@ -53,6 +53,7 @@ export const api = {
 
   ranking: (values: { period: string; of: 'post' | 'township' | 'county'; tier?: number | undefined }) =>
     request<Ranking>(`/rankings${query(values)}`),
+  quality: (values: { from?: string | undefined; to?: string | undefined }) => request<DetectionQuality>(`/detection/quality${query(values)}`),
   issueBulletin: (id: string) => request<Bulletin>(`/bulletins/${id}/issue`, { method: 'POST' }),
   bulletins: () => request<Bulletin[]>('/bulletins'),
 }

@@ -360,6 +360,38 @@ export interface Ranking {
   definitions: Definition[]
 }
 
+export interface PatchRef {
+  patch_id: string
+  number: string
+}
+
+/** Verdicts of one group; every count is the length of its list. */
+export interface QualityLine {
+  key: string
+  name: string
+  decided: number
+  confirmed: PatchRef[]
+  false_alarms: PatchRef[]
+  undecided: PatchRef[]
+  precision: number | null
+  interval: [number, number] | null
+  is_small: boolean
+}
+
+export interface DetectionQuality {
+  from: string
+  to: string
+  all: QualityLine
+  by_class: QualityLine[]
+  by_source: QualityLine[]
+  by_method: QualityLine[]
+  by_week: QualityLine[]
+  reasons: { reason_code: string; name: string; patches: PatchRef[] }[]
+  reliability: { low: number; high: number; mean_probability: number | null; line: QualityLine }[]
+  expected_error: number | null
+  brier: number | null
+}
+
 export interface Bulletin {
   bulletin_id: string
   kind: string
