@@ -206,14 +206,17 @@ def _read(
     elif info.nodata is not None and not np.isnan(info.nodata):
         is_valid = (raw != np.asarray(info.nodata).astype(raw.dtype)).any(axis=0)
     elif info.bands > 1 and info.grid.crs_wkt is not None:
-        is_valid = (raw != 0).any(axis=0)
+        is_valid = (
+            np.bitwise_or.reduce(raw, axis=0) != 0 if raw.dtype.kind in "ui" else (raw != 0).any(axis=0)
+        )
     else:
         is_valid = np.ones(raw.shape[1:], bool)
     pixels = raw.astype(np.float32)
     if raw.dtype.kind == "f":
         is_finite = np.isfinite(pixels).all(axis=0)
         is_valid &= is_finite
-    pixels[:, ~is_valid] = 0.0
+    if not is_valid.all():
+        pixels[:, ~is_valid] = 0.0
     return pixels, is_valid
 
 
@@ -331,6 +334,8 @@ def _probe_content(pair: ImagePair) -> None:
                 is_both = is_before & is_after
                 seen["both"] |= bool(is_both.any())
                 differs |= not pair.has_same_bands or bool((before[:, is_both] != after[:, is_both]).any())
+                if seen["both"] and differs:
+                    return
     for epoch, info in (("before", pair.before), ("after", pair.after)):
         if not seen[epoch] and (epoch == "before" or pair.same_grid):
             raise InvalidInput("ingest.pair.nodata_everywhere", file=info.path.name)

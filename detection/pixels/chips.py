@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image
@@ -98,6 +99,18 @@ def shaded_relief(height_m: NDArray[Any], step_m: float, *, nodata: float | None
     shaded = tint * (0.45 + 0.75 * np.clip(light, 0.0, 1.0))[..., None]
     shaded[~is_known] = 0.0
     return np.asarray(np.clip(shaded, 0.0, 255.0), np.uint8)
+
+
+def outline_in_chip(outline: BaseGeometry) -> list[NDArray[np.float64]]:
+    """Outer rings of an outline (EPSG:4490) in the pixels of its own chip, each (n, 2) of column and row."""
+    epsg, transform = _frame(outline)
+    into = ~transform
+    rings = []
+    for part in shapely.get_parts(reproject(outline, STORAGE_EPSG, epsg)):
+        corners = shapely.get_coordinates(part.exterior)
+        x, y = corners[:, 0], corners[:, 1]
+        rings.append(np.stack([into.a * x + into.b * y + into.c, into.d * x + into.e * y + into.f], axis=1))
+    return rings
 
 
 def _frame(outline: BaseGeometry) -> tuple[int, Affine]:

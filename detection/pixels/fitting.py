@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.pixels.align import Registration, read_aligned
+from detection.pixels.compiled import compiled_fast
 from detection.pixels.control import unchanged_twins
 from detection.pixels.detectors.base import Scorer
 from detection.pixels.detectors.irmad import Irmad, IrmadFit
@@ -34,6 +35,7 @@ WHOLE_SAMPLE_PX = 1 << 20
 SAMPLE_BLOCKS = 40
 MIN_OBSERVED_PX = 400
 CONTROL_BLOCKS = 8
+CUT_SAMPLE_PX = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,10 @@ class Fit:
         fused = np.zeros(pixels.is_valid.shape, np.float32)
         witnesses = np.zeros(pixels.is_valid.shape, np.uint8)
         for bit, name in enumerate(self.deciding):
-            relative = self.relative(name, pixels)
-            fused += relative
-            witnesses |= (relative >= 1.0).astype(np.uint8) << np.uint8(bit)
-        fused /= len(self.deciding)
-        levels = (fused >= LOW_SHARE).astype(np.uint8) * np.uint8(LOW)
-        levels[fused >= 1.0] = HIGH
-        if not pixels.is_valid.all():
-            levels[~pixels.is_valid] = UNSEEN
+            score = self.scorers[name].score(pixels)
+            _hear(score, np.float32(1.0 / self.cuts[name].value), np.uint8(1 << bit), fused, witnesses)
+        levels = np.empty(fused.shape, np.uint8)
+        _level(fused, pixels.is_valid, np.float32(len(self.deciding)), levels)
         return levels, witnesses
 
     def packed(self, pixels: PairPixels) -> NDArray[np.uint16]:
@@ -98,6 +96,35 @@ class Fit:
             }
             for name, scorer in self.scorers.items()
         }
+
+
+@compiled_fast
+def _hear(
+    score: NDArray[np.float32],
+    scale: np.float32,
+    bit: np.uint8,
+    fused: NDArray[np.float32],
+    witnesses: NDArray[np.uint8],
+) -> None:
+    rows, cols = score.shape
+    for row in range(rows):
+        for col in range(cols):
+            relative = score[row, col] * scale
+            fused[row, col] += relative
+            if relative >= 1.0:
+                witnesses[row, col] |= bit
+
+
+@compiled_fast
+def _level(
+    fused: NDArray[np.float32], is_valid: NDArray[np.bool_], voices: np.float32, levels: NDArray[np.uint8]
+) -> None:
+    rows, cols = fused.shape
+    for row in range(rows):
+        for col in range(cols):
+            mean = fused[row, col] / voices
+            level = HIGH if mean >= 1.0 else (LOW if mean >= LOW_SHARE else 0)
+            levels[row, col] = level if is_valid[row, col] else UNSEEN
 
 
 def read_samples(pair: ImagePair, registration: Registration, screen: CloudScreen) -> list[PairPixels]:
@@ -147,7 +174,9 @@ def _cut(name: str, scorer: Scorer, samples: Sequence[PairPixels]) -> Cut:
     spec = DETECTORS[name].spec
     if spec.cut is not None:
         return Cut(spec.cut, spec.cut, spec.cut)
-    scores = np.concatenate([scorer.score(block)[block.is_valid] for block in samples])
+    observed = sum(int(block.is_valid.sum()) for block in samples)
+    step = max(1, observed // CUT_SAMPLE_PX)
+    scores = np.concatenate([scorer.score(block)[block.is_valid][::step] for block in samples])
     return choose_cut(scores, floor_sigmas=spec.floor_sigmas, is_folded=spec.is_folded)
 
 
@@ -160,11 +189,16 @@ def _sample_boxes(shape: tuple[int, int]) -> list[Box]:
     down = max(1, -(-SAMPLE_BLOCKS // across))
     return [
         Box(
-            round((i + 0.5) * (rows - side_rows) / down),
-            round((j + 0.5) * (cols - side_cols) / across),
+            _snapped((i + 0.5) * (rows - side_rows) / down),
+            _snapped((j + 0.5) * (cols - side_cols) / across),
             side_rows,
             side_cols,
         )
         for i in range(down)
         for j in range(across)
     ]
+
+
+def _snapped(start: float) -> int:
+    """On the grid of the blocks in which files are stored, so that one sample needs one of them."""
+    return int(start // SAMPLE_SIDE_PX) * SAMPLE_SIDE_PX

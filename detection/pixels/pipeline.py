@@ -31,9 +31,10 @@ from detection.pixels.objects.recipes import (
     unseen,
 )
 from detection.pixels.objects.runs import Runs
+from detection.pixels.objects.tally import bits_under, sizes
 from detection.pixels.scoring import ScoreBlock, score_scene
 from detection.pixels.screening import CloudScreen
-from ingest.pair import Box, ImagePair, PairPixels, open_pair
+from ingest.pair import Box, ImagePair, PairPixels, PairReader, open_pair
 
 VERSION = "2"
 VIEW_PX = 1024
@@ -194,33 +195,32 @@ def _looks(
     run: _Run, scores: Runs, found: Objects, *, progress: Callable[[float], None]
 ) -> list[tuple[Verdict, dict[str, float]]]:
     """Verdict and witnesses of every object; windows are read once more where a kind or a witness asks."""
-    kind, heard = run.kind, run.fit.heard
+    agreed = _agreement(run.fit, scores, found)
+    if run.kind is no_kind and not run.fit.heard:
+        return [(UNKNOWN, witnesses) for witnesses in agreed]
     looks = []
     with run.pair.reader() as reader:
-        for label in range(1, found.count + 1):
-            box = _view_box(found, label, run.pair.grid.shape)
-            is_object = found.runs.paint(box) == label
-            values = scores.paint(box)
-            witnesses = _agreement(run.fit, values[is_object])
-            verdict = UNKNOWN
-            if heard or kind is not no_kind:
-                pixels = run.screen.screened(read_aligned(reader, box, run.registration), box)
-                witnesses |= {
-                    name: float((run.fit.relative(name, pixels)[is_object] >= 1.0).mean()) for name in heard
-                }
-                window = ObjectWindow(
-                    pixels,
-                    is_object,
-                    CODE_OF[values],
-                    found.groups[label],
-                    run.pair.grid.gsd_m(),
-                    run.fit.roles,
-                    run.fit.normalisation,
-                )
-                verdict = kind(window)
-            looks.append((verdict, witnesses))
+        for label, witnesses in enumerate(agreed, start=1):
+            window = _window(run, reader, scores, found, label)
+            for name in run.fit.heard:
+                is_loud = run.fit.relative(name, window.pixels)[window.is_object] >= 1.0
+                witnesses[name] = float(is_loud.mean())
+            looks.append((run.kind(window), witnesses))
             progress(label / found.count)
     return looks
+
+
+def _window(run: _Run, reader: PairReader, scores: Runs, found: Objects, label: int) -> ObjectWindow:
+    box = _view_box(found, label, run.pair.grid.shape)
+    return ObjectWindow(
+        run.screen.screened(read_aligned(reader, box, run.registration), box),
+        found.runs.paint(box) == label,
+        CODE_OF[scores.paint(box)],
+        found.groups[label],
+        run.pair.grid.gsd_m(),
+        run.fit.roles,
+        run.fit.normalisation,
+    )
 
 
 def _view_box(found: Objects, label: int, shape: tuple[int, int]) -> Box:
@@ -249,14 +249,20 @@ def min_object_px(gsd_m: float | None, min_area_m2: float | None, *, is_fine: bo
     return max(1.0, min_area_m2 / gsd_m**2)
 
 
-def _agreement(fit: Fit, values: np.ndarray[tuple[int], np.dtype[np.int32]]) -> dict[str, float]:
-    """Share of the object's pixels on which each deciding witness alone finds change."""
-    shares = {
-        name: float(((values >> (WITNESS_SHIFT + bit)) & 1).mean()) for bit, name in enumerate(fit.deciding)
-    }
-    if fit.surfaces is not None:
-        shares["surface_type"] = float((CODE_OF[values] > 0).mean())
-    return shares
+def _agreement(fit: Fit, scores: Runs, found: Objects) -> list[dict[str, float]]:
+    """For each object the share of its pixels on which each deciding witness alone finds change."""
+    bits = bits_under(found.runs, scores, found.count, WITNESS_SHIFT + len(fit.deciding))
+    area = np.maximum(sizes(found.runs, found.count), 1)
+    coded = scores.where(CODE_OF[scores.value] > 0, np.ones(len(scores), np.int32))
+    is_typed = bits_under(found.runs, coded, found.count, 1)[:, 0] / area
+    shares = bits[:, WITNESS_SHIFT:] / area[:, None]
+    agreed = []
+    for label in range(1, found.count + 1):
+        witnesses = {name: float(shares[label, bit]) for bit, name in enumerate(fit.deciding)}
+        if fit.surfaces is not None:
+            witnesses["surface_type"] = float(is_typed[label])
+        agreed.append(witnesses)
+    return agreed
 
 
 def _confidence(verdict: Verdict, witnesses: Mapping[str, float]) -> float:

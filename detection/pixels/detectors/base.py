@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.pixels.compiled import compiled_fast
 from ingest.pair import PairPixels
 
 FloatGrid = NDArray[np.float32]
@@ -78,7 +80,53 @@ class Detector(Protocol):
 
 def gather(samples: Samples, limit: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Valid pixels of all blocks, thinned evenly to about ``limit``; each (pixels, bands), float64."""
-    before = np.concatenate([block.before[:, block.is_valid].T for block in samples])
-    after = np.concatenate([block.after[:, block.is_valid].T for block in samples])
-    step = max(1, len(before) // limit)
-    return before[::step].astype(np.float64), after[::step].astype(np.float64)
+    step = max(1, sum(int(block.is_valid.sum()) for block in samples) // limit)
+    before, after = [], []
+    phase = 0
+    for block in samples:
+        where = np.flatnonzero(block.is_valid)
+        kept = where[phase::step]
+        phase = (phase - len(where)) % step
+        before.append(block.before.reshape(len(block.before), -1)[:, kept].T)
+        after.append(block.after.reshape(len(block.after), -1)[:, kept].T)
+    return np.concatenate(before).astype(np.float64), np.concatenate(after).astype(np.float64)
+
+
+OWN_LIMIT = 4.0
+"""A smoothed square counts up to four times the pixel's own: strong change must not spill over its edge."""
+
+
+def smoothed_root(square: FloatGrid, is_valid: NDArray[np.bool_], sigma_px: float) -> FloatGrid:
+    """Root of a Gaussian mean of squares over valid pixels, limited by the pixel's own; 0 where not valid.
+
+    Parameters
+    ----------
+    square : ndarray, shape (rows, cols), float32
+        Overwritten where not valid.
+    """
+    is_whole = bool(is_valid.all())
+    if not is_whole:
+        square[~is_valid] = 0.0
+    smooth = square
+    if sigma_px > 0:
+        smooth = _blurred(square, sigma_px)
+        if not is_whole:
+            smooth /= np.maximum(_blurred(is_valid.astype(np.float32), sigma_px), 1e-3)
+    _limited_root(smooth, square, OWN_LIMIT if sigma_px > 0 else 1.0)
+    if not is_whole:
+        smooth[~is_valid] = 0.0
+    return smooth
+
+
+def _blurred(grid: FloatGrid, sigma_px: float) -> FloatGrid:
+    return np.asarray(cv2.GaussianBlur(grid, (7, 7), sigma_px, borderType=cv2.BORDER_REFLECT_101), np.float32)
+
+
+@compiled_fast
+def _limited_root(smooth: FloatGrid, own: FloatGrid, limit: float) -> None:
+    rows, cols = smooth.shape
+    for row in range(rows):
+        for col in range(cols):
+            smooth[row, col] = np.sqrt(
+                max(min(smooth[row, col], np.float32(limit) * own[row, col]), np.float32(0.0))
+            )

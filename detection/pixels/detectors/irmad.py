@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.pixels.detectors.base import DetectorSpec, FloatGrid, Samples, gather
+from detection.pixels.compiled import compiled_fast
+from detection.pixels.detectors.base import DetectorSpec, FloatGrid, Samples, gather, smoothed_root
 from foundation.errors import InvalidInput
 from ingest.pair import PairPixels
 
@@ -29,8 +29,6 @@ MIN_PIXELS_PER_BAND = 40
 MAX_ITERATIONS = 50
 TOLERANCE = 1e-3
 RIDGE = 1e-6
-OWN_LIMIT = 4.0
-"""A smoothed χ² counts up to four times the pixel's own: strong change must not spill over its edge."""
 MIN_WEIGHT = 0.1
 """Weights that shrink below this mean cling to a few look-alike pixels (saturated ones): stop before."""
 SMOOTH_SIGMA_PX = 1.0
@@ -49,27 +47,15 @@ class IrmadFit:
     def chi_square(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:
         """χ² with p degrees of freedom under no change; inputs (bands, …), output (…)."""
         bands = before.shape[0]
-        shape = before.shape[1:]
-        stacked = np.concatenate([before.reshape(bands, -1), after.reshape(bands, -1)])
-        variates = self.folded[:, :-1] @ stacked
-        variates += self.folded[:, -1:]
-        total: NDArray[np.float32] = np.einsum("ij,ij->j", variates, variates)
-        return total.reshape(shape)
+        lines = before.reshape(bands, -1, before.shape[-1]), after.reshape(bands, -1, before.shape[-1])
+        total = np.empty(lines[0].shape[1:], np.float32)
+        _chi_square(*lines, self.folded, total)
+        return total.reshape(before.shape[1:])
 
     def score(self, pixels: PairPixels) -> FloatGrid:
         """Root of the smoothed χ²: in units of σ, so that one threshold rule serves all band counts."""
         chi = self.chi_square(pixels.before, pixels.after)
-        chi[~pixels.is_valid] = 0.0
-        if self.smooth_sigma_px > 0:
-            weight = pixels.is_valid.astype(np.float32)
-            smooth = _blurred(chi, self.smooth_sigma_px)
-            if not pixels.is_valid.all():
-                weight = _blurred(weight, self.smooth_sigma_px)
-                smooth /= np.maximum(weight, 1e-3)
-            chi = np.minimum(smooth, OWN_LIMIT * chi)
-        score: FloatGrid = np.sqrt(np.maximum(chi, 0.0)).astype(np.float32)
-        score[~pixels.is_valid] = 0.0
-        return score
+        return smoothed_root(chi, pixels.is_valid, self.smooth_sigma_px)
 
     def report(self) -> Mapping[str, Any]:
         """Canonical correlations and the share of no-change pixels."""
@@ -80,8 +66,23 @@ class IrmadFit:
         }
 
 
-def _blurred(grid: FloatGrid, sigma_px: float) -> FloatGrid:
-    return np.asarray(cv2.GaussianBlur(grid, (7, 7), sigma_px, borderType=cv2.BORDER_REFLECT_101), np.float32)
+@compiled_fast
+def _chi_square(before: FloatGrid, after: FloatGrid, folded: FloatGrid, total: FloatGrid) -> None:
+    """Σ over variates of (folded · [before; after; 1])², line by line: a line's sums stay in the cache."""
+    bands, rows, cols = before.shape
+    variate = np.empty(cols, np.float32)
+    for row in range(rows):
+        out = total[row]
+        out[:] = 0.0
+        for number in range(bands):
+            variate[:] = folded[number, 2 * bands]
+            for band in range(bands):
+                one, other = folded[number, band], folded[number, bands + band]
+                first, second = before[band, row], after[band, row]
+                for col in range(cols):
+                    variate[col] += one * first[col] + other * second[col]
+            for col in range(cols):
+                out[col] += variate[col] * variate[col]
 
 
 class Irmad:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.pixels.compiled import compiled
 from detection.pixels.kinds.surfaces import (
     CLOUD,
     DARK,
@@ -27,6 +28,7 @@ from detection.pixels.kinds.surfaces import (
 )
 from detection.pixels.objects.components import at_least, boxes_of, hysteresis_of, numbered
 from detection.pixels.objects.runs import IntArray, Runs, remade, selected
+from detection.pixels.objects.tally import holes
 from ingest.pair import Box
 
 CLOSE_PX = 5
@@ -51,15 +53,33 @@ def packed(
     levels: NDArray[np.uint8], codes: NDArray[np.uint8] | None, witnesses: NDArray[np.uint8]
 ) -> NDArray[np.uint16]:
     """Level, surface code and a bit for each witness of a pixel as one number; 0 says nothing is there."""
-    value = levels.astype(np.uint16)
-    is_marked = levels > 0
-    if codes is not None:
-        codes = np.where(levels == UNSEEN, 0, codes)
-        value |= codes.astype(np.uint16) << np.uint16(_LEVEL_BITS)
-        is_marked |= codes > 0
-    heard = np.where(is_marked & (levels != UNSEEN), witnesses, 0)
-    value |= heard.astype(np.uint16) << np.uint16(WITNESS_SHIFT)
+    if codes is None:
+        codes = np.zeros((1, 1), np.uint8)
+    value = np.empty(levels.shape, np.uint16)
+    _pack(levels, codes, witnesses, value)
     return value
+
+
+@compiled
+def _pack(
+    levels: NDArray[np.uint8],
+    codes: NDArray[np.uint8],
+    witnesses: NDArray[np.uint8],
+    value: NDArray[np.uint16],
+) -> None:
+    rows, cols = levels.shape
+    has_codes = codes.shape == levels.shape
+    for row in range(rows):
+        for col in range(cols):
+            level = levels[row, col]
+            packed_value = np.uint16(level)
+            if level != UNSEEN:
+                code = codes[row, col] if has_codes else np.uint8(0)
+                if level > 0 or code > 0:
+                    packed_value |= (np.uint16(code) << _LEVEL_BITS) | (
+                        np.uint16(witnesses[row, col]) << WITNESS_SHIFT
+                    )
+            value[row, col] = packed_value
 
 
 @dataclass(frozen=True)
@@ -88,12 +108,13 @@ def objects_of_levels(scores: Runs, *, min_px: float, is_fine: bool) -> Objects:
     scores : Runs
         Values as `packed` makes them.
     is_fine : bool
-        One-pixel gaps are closed and one-pixel threads dropped. At 10 m and coarser a road is one pixel wide:
-        nothing is opened away there.
+        One-pixel gaps are closed, one-pixel threads dropped, and holes below the smallest object filled. At
+        10 m and coarser a road is one pixel wide: nothing is opened away there.
     """
     is_change = hysteresis_of(scores, is_low=(LEVEL_OF == LOW) | (LEVEL_OF == HIGH), is_high=LEVEL_OF == HIGH)
     if is_fine:
         is_change = _without(remade([is_change], _cleaned, halo=4), [unseen(scores)])
+        is_change = _filled(is_change, unseen(scores), min_px)
     found, count = numbered(is_change, min_px=min_px, first=1)
     return Objects(found, boxes_of(found, count), ("",) + ("change",) * count)
 
@@ -184,6 +205,12 @@ def _without(mask: Runs, taken: Sequence[Runs]) -> Runs:
         return is_free
 
     return remade([mask, *taken], rule, halo=0)
+
+
+def _filled(mask: Runs, hidden: Runs, max_px: float) -> Runs:
+    gaps = _without(holes(mask, max_px), [hidden])
+    joined = _merged([mask.where(np.ones(len(mask), bool), np.ones(len(mask), np.int32)), gaps], mask.shape)
+    return selected(joined, np.array([False, True]))
 
 
 def _merged(parts: Sequence[Runs], shape: tuple[int, int]) -> Runs:

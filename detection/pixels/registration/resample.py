@@ -18,8 +18,9 @@ def read_aligned(reader: PairReader, box: Box, registration: Registration) -> Pa
     else:
         after, is_after = _moved(reader, box, registration)
     is_valid = is_before & is_after
-    before[:, ~is_valid] = 0.0
-    after[:, ~is_valid] = 0.0
+    if not is_valid.all():
+        before[:, ~is_valid] = 0.0
+        after[:, ~is_valid] = 0.0
     return PairPixels(before, after, is_valid)
 
 
