@@ -28,6 +28,7 @@ Queue = Annotated[bool, typer.Option("--queue", help="交给后台执行 Leave i
 def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
     from detection import pair_cli
+    from detection.cameras import cli as cameras_cli
     from detection.evaluation import cli as evaluation_cli
     from detection.series import cli as series_cli
     from detection.second_stage import cli as second_stage_cli
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
     evaluation_cli.register(detection_app)
     app.add_typer(detection_app, name="detection")
     pair_cli.register(app)
+    cameras_cli.register(detection_app)
 
 
 @detection_app.command("run")
