@@ -18,6 +18,8 @@ from detection.second_stage.models import KIND, ModelRecord
 from detection.second_stage.tables import DetectionModelRow
 from detection.tables import DetectionRunRow, FieldLabelRow, PatchRow
 
+WITHDRAWN = "withdrawn"
+
 
 class Label(NamedTuple):
     """What people last signed about a patch."""
@@ -80,7 +82,10 @@ def activate(session: Session, model_id: UUID | None, now: datetime) -> None:
 def newest_labels(
     session: Session, *, since: datetime | None = None, until: datetime | None = None
 ) -> list[Label]:
-    """The newest label of each patch that the actor sees, by time; of a period, those signed in it."""
+    """The newest label of each patch that the actor sees, by time; of a period, those signed in it.
+
+    A verdict that was taken back (``withdrawn``) leaves its patch without a label.
+    """
     newest = (
         select(FieldLabelRow)
         .ext(distinct_on(FieldLabelRow.patch_id))
@@ -99,6 +104,7 @@ def newest_labels(
             newest.c.recorded_at,
         )
         .join(PatchRow, PatchRow.patch_id == newest.c.patch_id)
+        .where(newest.c.verdict != WITHDRAWN)
         .order_by(newest.c.recorded_at, newest.c.label_id)
     )
     if since is not None:

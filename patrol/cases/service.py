@@ -286,6 +286,8 @@ def undo(
         facts={"undone_seq": event.seq, "undone_action": event.action},
     )
     commit_event(session, actor, case, mark, number=patch.number, now=now)
+    if event.facts.get("is_after_visit"):
+        _unteach(session, actor, patch_id, now=now)
     for undone in (event, joined):
         if undone is not None:
             undone.undone_by = mark.seq
@@ -322,6 +324,19 @@ def _teach(session: Session, actor: Actor, case: CaseRow, body: VerdictBody, *, 
         verdict=body.kind,
         change_class=patch.change_class if patch else None,
         reason_code=body.reason_code,
+        now=now,
+    )
+
+
+def _unteach(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) -> None:
+    """The verdict was taken back: what it taught no longer counts."""
+    detection.record_verdict(
+        session,
+        actor,
+        patch_id=patch_id,
+        verdict="withdrawn",
+        change_class=None,
+        reason_code=None,
         now=now,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from uuid import UUID, uuid4
 
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from detection.second_stage.service import quality
 from foundation import audit
 from foundation.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from foundation.jobs import conninfo
@@ -254,3 +256,19 @@ def test_of_two_officers_at_one_moment_one_wins_and_the_other_is_told(net) -> No
     assert answers == ["done", "patrol.case.version_changed"]
     assert net.state(patch_id)[2] == 2
     assert len(net.rows("SELECT seq FROM case_event")) == 2
+
+
+def test_a_verdict_taken_back_no_longer_counts(net) -> None:  # type: ignore[no-untyped-def]
+    def counted() -> int:
+        since, until = net.clock() - timedelta(days=1), net.clock() + timedelta(days=1)
+        with net.runtime.database.transaction(net.runtime.system) as session:
+            return quality(session, net.runtime.system, since=since, until=until).all.decided
+
+    patch_id = net.add_patch()
+    walk_to_judge(net, patch_id)
+    net.do("county", service.record_verdict, patch_id, UNLAWFUL)
+    assert counted() == 1
+    net.do("county", service.undo, patch_id, undo_minutes=10)
+    labels = net.rows("SELECT verdict FROM field_label ORDER BY recorded_at, label_id")
+    assert [row["verdict"] for row in labels] == ["unlawful", "withdrawn"]
+    assert counted() == 0
