@@ -37,7 +37,7 @@ def read_quality(
 ) -> QualityInfo:
     """By class, source, method and week, with the reasons of false alarms; twelve weeks if left out."""
     last = last or caller.now().astimezone(SHANGHAI).date()
-    first = first or last - timedelta(weeks=WEEKS)
+    first = first or last - timedelta(days=7 * WEEKS - 1)
     if first > last:
         raise InvalidInput("detection.quality.bad_period", since=first, until=last)
     with caller.transaction() as session:

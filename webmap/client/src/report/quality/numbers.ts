@@ -39,6 +39,7 @@ export function csvOf(quality: DetectionQuality, head: string[], groupName: (gro
 
 /** First day of a period of some weeks that ends on a day (both 2026-09-08). */
 export function weeksBefore(last: string, weeks: number): string {
+  if (!last) return ''
   const at = new Date(`${last}T00:00:00Z`)
   at.setUTCDate(at.getUTCDate() - 7 * weeks + 1)
   return at.toISOString().slice(0, 10)
