@@ -1,0 +1,121 @@
+"""Batches for training: crops of stored pairs, turned, recoloured, some reversed or made unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection.learning.labelled import LabelledPair
+from detection.learning.made.pair_store import unpack_bits
+from detection.pixels.net.scaling import measure_scale
+
+Float = NDArray[np.float32]
+SCALE_STEP = 3
+"""Colour scales are measured on every third pixel of each side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Scaled colours (n, 3, side, side) and targets of the same size, float32."""
+
+    before: Float
+    after: Float
+    labels: Float
+    weights: Float
+    roofs: Float
+
+
+def make_batch(
+    rng: np.random.Generator,
+    draw: Callable[[np.random.Generator], NDArray[np.uint8]],
+    *,
+    count: int,
+    side_px: int,
+) -> Batch:
+    """Draw pairs (7, rows, cols) uint8 and make ``count`` crops of ``side_px`` of them."""
+    rows = [_example(rng, draw(rng), side_px) for _ in range(count)]
+    before, after, bits = (np.stack(part) for part in zip(*rows, strict=True))
+    labels, weights, roofs = (np.moveaxis(planes, 0, 1) for planes in unpack_bits(bits))
+    return Batch(before, after, labels, weights, roofs)
+
+
+def _example(
+    rng: np.random.Generator, pair: NDArray[np.uint8], side_px: int
+) -> tuple[Float, Float, NDArray[np.uint8]]:
+    before, after, bits = pair[:3], pair[3:6], pair[6]
+    chance = rng.random()
+    if chance < 0.08:
+        before, after, bits = after, before, _reversed_bits(bits)
+    elif chance < 0.14:
+        before, bits = after, _unchanged_bits(bits)
+    sides = pair.shape[1:]
+    row, col = (int(rng.integers(0, side - side_px + 1)) for side in sides)
+    window = (slice(row, row + side_px), slice(col, col + side_px))
+    turns, is_mirrored = int(rng.integers(4)), bool(rng.random() < 0.5)
+    dates = []
+    for date in (before, after):
+        scale = measure_scale(date[:, ::SCALE_STEP, ::SCALE_STEP])
+        scaled = scale.apply(date[(slice(None), *window)].astype(np.float32))
+        dates.append(_turned(_recoloured(rng, scaled), turns, is_mirrored))
+    return dates[0], dates[1], _turned(bits[window], turns, is_mirrored)
+
+
+def _recoloured(rng: np.random.Generator, scaled: Float) -> Float:
+    """Gain, offset and cast beyond what the made pairs have, and a little noise."""
+    gain = np.exp(rng.normal(0.0, 0.12)) * np.exp(rng.normal(0.0, 0.05, 3))
+    offset = rng.normal(0.0, 0.12) + rng.normal(0.0, 0.06, 3)
+    changed = scaled * gain[:, None, None].astype(np.float32) + offset[:, None, None].astype(np.float32)
+    if rng.random() < 0.1:
+        changed = np.broadcast_to(changed.mean(axis=0, keepdims=True), changed.shape)
+    return np.ascontiguousarray(changed, np.float32)
+
+
+def _turned(planes: NDArray[Any], turns: int, is_mirrored: bool) -> NDArray[Any]:
+    turned = np.rot90(planes, turns, axes=(-2, -1))
+    return np.ascontiguousarray(turned[..., ::-1] if is_mirrored else turned)
+
+
+def _reversed_bits(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Time reversed: what went is nobody's new building or land; ponds and pits that closed stay open."""
+    roofs = (bits >> 6 & 1) << 7 | (bits >> 7 & 1) << 6
+    left_open = (bits & 0b00100100) | (bits & 0b00000100) << 3
+    return (roofs | (left_open & 0b00100000)).astype(np.uint8)
+
+
+def _unchanged_bits(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The later date against itself: its roofs at both dates, nothing to find."""
+    later = bits >> 7 & 1
+    return (later << 6 | later << 7).astype(np.uint8)
+
+
+def crop_of(rng: np.random.Generator, pair: LabelledPair, side_px: int) -> Batch:
+    """One crop of a labelled pair, turned and recoloured; smaller pairs are mirrored at their edge."""
+    grown = [_at_least(planes, side_px) for planes in (pair.before, pair.after, pair.labels, pair.weights)]
+    rows, cols = grown[0].shape[1:]
+    row, col = int(rng.integers(0, rows - side_px + 1)), int(rng.integers(0, cols - side_px + 1))
+    window = (slice(None), slice(row, row + side_px), slice(col, col + side_px))
+    turns, is_mirrored = int(rng.integers(4)), bool(rng.random() < 0.5)
+    dates = []
+    for planes in grown[:2]:
+        scaled = measure_scale(planes).apply(planes[window].astype(np.float32))
+        dates.append(_turned(_recoloured(rng, scaled), turns, is_mirrored))
+    labels, weights = (_turned(planes[window].astype(np.float32), turns, is_mirrored) for planes in grown[2:])
+    roofs = np.zeros((2, side_px, side_px), np.float32)
+    return Batch(*(part[None] for part in (dates[0], dates[1], labels, weights, roofs)))
+
+
+def join_batches(batches: Sequence[Batch]) -> Batch:
+    """One batch of several."""
+    parts = ("before", "after", "labels", "weights", "roofs")
+    return Batch(*(np.concatenate([getattr(batch, part) for batch in batches]) for part in parts))
+
+
+def _at_least(planes: NDArray[Any], side_px: int) -> NDArray[Any]:
+    missing = [max(0, side_px - side) for side in planes.shape[1:]]
+    if not any(missing):
+        return planes
+    return np.pad(planes, ((0, 0), (0, missing[0]), (0, missing[1])), mode="reflect")

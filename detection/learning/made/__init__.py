@@ -1,0 +1,1 @@
+"""Made before/after pairs: places drawn at two dates, with a label for each head."""
