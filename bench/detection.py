@@ -87,18 +87,20 @@ PART_ROWS = (
         "Textbook change vector and Otsu against ours, arrays in memory",
         (
             Work("ours", "bench.works.scores:change_vector"),
-            Work("script", "bench.peers.scripts:change_vector"),
+            Work("script", "bench.peers.scripts:change_vector", {"otsu": "histogram"}),
+            Work("scanning", "bench.peers.scripts:change_vector", {"otsu": "scanning"}, is_warmed=False),
         ),
-        most_side_px=2448,
+        most_side_px=1024,
     ),
     Row(
         "sar",
         "Textbook log-ratio and Otsu against ours, arrays in memory",
         (
             Work("ours", "bench.works.scores:sar_log_ratio"),
-            Work("script", "bench.peers.scripts:sar_log_ratio"),
+            Work("script", "bench.peers.scripts:sar_log_ratio", {"otsu": "histogram"}),
+            Work("scanning", "bench.peers.scripts:sar_log_ratio", {"otsu": "scanning"}, is_warmed=False),
         ),
-        most_side_px=2448,
+        most_side_px=1024,
     ),
     Row(
         "monitor",

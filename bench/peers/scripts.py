@@ -49,25 +49,25 @@ def chain(place: Place) -> Job:
     return Job(run, judge)
 
 
-def change_vector(place: Place) -> Job:
-    """Change vector and Otsu on arrays."""
+def change_vector(place: Place, *, otsu: str) -> Job:
+    """Change vector and Otsu (see `OTSU`) on arrays."""
     before, after = _arrays(place)
 
     def run() -> NDArray[np.bool_]:
         magnitude = _change_vector(before.astype(float), after.astype(float))
-        return np.asarray(magnitude > _otsu(magnitude))
+        return np.asarray(magnitude > OTSU[otsu](magnitude))
 
     return Job(run, _flagged)
 
 
-def sar_log_ratio(place: Place) -> Job:
-    """Box means, log-ratio and Otsu on arrays."""
+def sar_log_ratio(place: Place, *, otsu: str) -> Job:
+    """Box means, log-ratio and Otsu (see `OTSU`) on arrays."""
     before, after = radar_pair(place.side_px)
 
     def run() -> NDArray[np.bool_]:
         first, second = (ndimage.uniform_filter(date.astype(float), 5) for date in (before, after))
         ratio = np.abs(np.log((second + 1e-6) / (first + 1e-6)))
-        return np.asarray(ratio > _otsu(ratio))
+        return np.asarray(ratio > OTSU[otsu](ratio))
 
     return Job(run, _flagged)
 
@@ -139,6 +139,22 @@ def _otsu(values: FloatArray) -> float:
     high = (np.cumsum((counts * centres)[::-1]) / np.maximum(np.cumsum(counts[::-1]), 1))[::-1]
     between = below[:-1] * above[1:] * (low[:-1] - high[1:]) ** 2
     return float(centres[:-1][np.argmax(between)])
+
+
+def _otsu_scanning(values: FloatArray) -> float:
+    """Every one of 400 levels tried on all pixels, as public collections of change detection scripts do."""
+    best, found = -1.0, float(values.min())
+    flat = values.ravel()
+    for level in np.linspace(flat.min(), flat.max(), 402)[1:-1]:
+        low, high = flat[flat <= level], flat[flat > level]
+        between = len(low) * len(high) * (low.mean() - high.mean()) ** 2
+        if between > best:
+            best, found = between, float(level)
+    return found
+
+
+OTSU = {"histogram": _otsu, "scanning": _otsu_scanning}
+"""Two ways to write Otsu's rule: from a histogram, or trying each level on the pixels."""
 
 
 def _arrays(place: Place) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
