@@ -1,10 +1,11 @@
-"""The gate on a real series: how many seasonal alarms of two dates it explains, how many true ones it harms."""
+"""The gate on a real series: how many seasonal falls between two dates it explains, and no true one."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from shapely.geometry.base import BaseGeometry
 
-from detection.evaluation.series import Series, inject, watch
+from detection.evaluation.series import Series, inject, injection_span, read_cube, watch
 from detection.series.gate import SeriesView, verdict
 from detection.series.kernel import MonitorRule
-from detection.series.monitor import series_rules
+from detection.series.monitor import monitor_rule, series_rules
 from foundation.crs import reproject
 from ingest.raster import RasterGrid
 
@@ -28,12 +30,19 @@ CORNER = Affine(10.0, 0.0, 465_181.05, 0.0, -10.0, 5_080_254.63)
 EPOCH = datetime(1970, 1, 1, 12, tzinfo=UTC)
 
 
-def measure_gate(
-    series: Series, rule: MonitorRule, span: tuple[int, int], seeds: tuple[int, ...]
-) -> dict[str, Any]:
+SEEDS = (101, 102)
+
+
+def measure_gate(scene_folder: Path, *, seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
     """Opinions on squares of 4 × 4 pixels whose NDVI fell by `FALL` between two clear dates.
 
-    Every pair of dates is asked with the monitor as it stood on the later one, and once more 60 days on.
+    Six pairs of clear dates a seed, 30 to 200 days apart. Each is asked with the monitor as it stood on the
+    later date, and once more 60 days on.
+
+    Parameters
+    ----------
+    scene_folder : Path
+        Holds ``cube.npz``, see `detection.evaluation.series.measure_series`.
 
     Returns
     -------
@@ -41,6 +50,8 @@ def measure_gate(
         For ``same`` (nothing happened) and ``changed`` ground: how many squares fell, and the share of each
         opinion, ``at_once`` and ``later``.
     """
+    series, rule = read_cube(scene_folder / "cube.npz"), monitor_rule()
+    span = injection_span(series, watch(series, rule))
     told: dict[str, Counter[str]] = {}
     fallen: Counter[str] = Counter()
     for seed in seeds:
@@ -54,8 +65,7 @@ def measure_gate(
                     told.setdefault(f"{kind}_{name}", Counter())[heard.opinion] += 1
                     fallen[kind] += name == "at_once"
     return {
-        kind: {"squares": count}
-        | {name: _shares(told[f"{kind}_{name}"]) for name in ("at_once", "later")}
+        kind: {"squares": count} | {name: _shares(told[f"{kind}_{name}"]) for name in ("at_once", "later")}
         for kind, count in sorted(fallen.items())
     }
 
@@ -85,7 +95,7 @@ def _view(series: Series, rule: MonitorRule, *, until: int) -> SeriesView:
 
 def _fallen_fields(
     series: Series, when: NDArray[np.int32], first: int, last: int
-) -> Iterator[tuple[str, shapely.Polygon]]:
+) -> Iterator[tuple[str, BaseGeometry]]:
     """Squares of one kind whose median NDVI fell."""
     values = np.where(series.is_clear, series.values, np.nan)[[first, last]]
     is_changed = (when > series.days[first]) & (when <= series.days[last])

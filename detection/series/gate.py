@@ -167,7 +167,7 @@ def _calm(
     state: MonitorState, rule: MonitorRule, window: tuple[int, int], gate: Mapping[str, Any]
 ) -> NDArray[np.bool_]:
     """Fitted, clear often enough in the window, the last time calm, and in no run of anomalies."""
-    model = forecast(state, rule)
+    model = forecast(state, rule._replace(shift_days=gate["shift_days"]))
     excess = rule.direction * (observed(state) - model.expected) / model.error
     is_within = (state.days >= window[0]) & (state.days <= window[1])
     is_clear = np.isfinite(excess) & is_within[:, None]
