@@ -26,6 +26,8 @@ BODIES = {
     "moves": {"action": "close", "reason_code": "rectified"},
     "return": {"reason_code": "other"},
     "forward": {},
+    "attach": {"patch_id": str(uuid4())},
+    "dismiss": {"reason_code": "passing"},
     "visits": {
         "assignment_id": str(uuid4()),
         "device_time": "2026-09-08T10:00:00+08:00",

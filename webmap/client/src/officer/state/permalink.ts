@@ -13,7 +13,8 @@ import type { Lonlat } from '@/shared/api/types'
 
 const THROTTLE_MS = 300
 
-export const page = ref<'map' | 'tasks'>('map')
+export type OfficerPage = 'map' | 'tasks' | 'leads'
+export const page = ref<OfficerPage>('map')
 export const mapView = ref<{ zoom: number; center: Lonlat } | null>(null)
 /** A view asked for by the address, for the map to take when it is there. */
 export const wantedView = ref<Permalink['view'] | null>(null)
@@ -43,8 +44,9 @@ async function openLinked(number: string | undefined): Promise<void> {
   }
 }
 
-export function pageOf(hash: string): 'map' | 'tasks' {
-  return hash.startsWith('#/tasks') ? 'tasks' : 'map'
+export function pageOf(hash: string): OfficerPage {
+  if (hash.startsWith('#/tasks')) return 'tasks'
+  return hash.startsWith('#/leads') ? 'leads' : 'map'
 }
 
 export async function openPermalink(): Promise<void> {
@@ -74,10 +76,10 @@ export function currentPermalink(): string {
   return encodePermalink(link)
 }
 
-export function goToPage(next: 'map' | 'tasks'): void {
+export function goToPage(next: OfficerPage): void {
   if (page.value === next) return
   page.value = next
-  history.pushState(null, '', next === 'tasks' ? '#/tasks' : currentPermalink())
+  history.pushState(null, '', next === 'map' ? currentPermalink() : `#/${next}`)
 }
 
 export function followPermalink(): () => void {

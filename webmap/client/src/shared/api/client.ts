@@ -1,7 +1,7 @@
 import { API, query, request, requestAnswer, type Answer } from './http'
 import type {
   Assignment, Bulletin, Config, DetectionQuality, Division, Me, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, Ranking, Scene,
-  VerdictBody, VisitBody,
+  SettledLead, VerdictBody, VisitBody, WaitingLeads,
 } from './types'
 
 function filterValues(filter: PatchFilter) {
@@ -41,6 +41,13 @@ export const api = {
   ) => request<PatchDetail>(`/patches/${id}/moves`, { method: 'POST', version, body }),
   undo: (id: string, version: number) => request<PatchDetail>(`/patches/${id}/undo`, { method: 'POST', version }),
 
+  waitingLeads: () => request<WaitingLeads>('/leads/waiting'),
+  attachLead: (id: string, patchId: string) =>
+    request<SettledLead>(`/leads/${id}/attach`, { method: 'POST', body: { patch_id: patchId } }),
+  dismissLead: (id: string, body: { reason_code: string; note?: string }) =>
+    request<SettledLead>(`/leads/${id}/dismiss`, { method: 'POST', body }),
+  undoLead: (id: string) => request<SettledLead>(`/leads/${id}/undo`, { method: 'POST' }),
+
   assignments: (values: { mine?: boolean; status?: string; cursor?: string | null; limit?: number }) =>
     request<Page<Assignment>>(`/assignments${query(values)}`),
   sign: (id: string) => request<unknown>(`/assignments/${id}/sign`, { method: 'POST' }),
@@ -57,6 +64,8 @@ export const api = {
   issueBulletin: (id: string) => request<Bulletin>(`/bulletins/${id}/issue`, { method: 'POST' }),
   bulletins: () => request<Bulletin[]>('/bulletins'),
 }
+
+export const leadPictureUrl = (leadId: string): string => `${API}/leads/${leadId}/picture.jpg`
 
 export const chipUrl = (patchId: string, when: 'before' | 'after', version: number): string =>
   `${API}/patches/${patchId}/chips/${when}.jpg?v=${version}`

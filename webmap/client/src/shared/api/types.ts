@@ -416,3 +416,52 @@ export interface LivePatch {
   action_name: string
   seq: number
 }
+
+export interface SuggestedPatch {
+  patch_id: string
+  number: string
+  change_class_name: string
+  area_m2: number
+  distance_m: number
+  is_settled: boolean
+  is_likely: boolean
+}
+
+/** A lead that no rule could place: a camera event, a report. */
+export interface WaitingLead {
+  lead_id: string
+  source: string
+  source_name: string
+  seen_at: string
+  kind_name: string
+  confidence: number
+  division_code: string
+  division_name: string
+  place: Lonlat
+  radius_m: number | null
+  camera_name: string | null
+  preset_name: string | null
+  season: string | null
+  has_picture: boolean
+  picture_bbox: Bbox | null
+  suggested: SuggestedPatch[]
+}
+
+export interface DismissReason {
+  code: string
+  name: string
+  needs_note: boolean
+}
+
+export interface WaitingLeads {
+  items: WaitingLead[]
+  total: number
+  reasons: DismissReason[]
+}
+
+export interface SettledLead {
+  lead_id: string
+  fate: 'attached' | 'dismissed' | 'waiting'
+  number: string | null
+  undo_until: string | null
+}

@@ -1,0 +1,66 @@
+/** Leads that wait for a person: loaded, settled, taken back. */
+import { ref } from 'vue'
+import { api } from '@/shared/api/client'
+import { asProblem } from '@/shared/api/http'
+import { show, showProblem } from '@/officer/state/notices'
+import { t } from './texts'
+import type { DismissReason, Problem, SettledLead, WaitingLead } from '@/shared/api/types'
+
+export const items = ref<WaitingLead[]>([])
+export const reasons = ref<DismissReason[]>([])
+export const total = ref(0)
+export const isLoading = ref(false)
+export const isSettling = ref(false)
+export const problem = ref<Problem | null>(null)
+
+export async function load(): Promise<void> {
+  isLoading.value = true
+  problem.value = null
+  try {
+    const page = await api.waitingLeads()
+    items.value = page.items
+    reasons.value = page.reasons
+    total.value = page.total
+  } catch (error) {
+    problem.value = asProblem(error)
+  }
+  isLoading.value = false
+}
+
+async function undo(leadId: string): Promise<void> {
+  try {
+    await api.undoLead(leadId)
+    show({ text: t('undone'), tone: 'ok' }, 5000)
+  } catch (error) {
+    showProblem(asProblem(error))
+  }
+  await load()
+}
+
+async function settle(lead: WaitingLead, send: () => Promise<SettledLead>, text: (done: SettledLead) => string): Promise<boolean> {
+  if (isSettling.value) return false
+  isSettling.value = true
+  try {
+    const done = await send()
+    show({ text: text(done), tone: 'ok', undo: () => undo(lead.lead_id) })
+    items.value = items.value.filter((each) => each.lead_id !== lead.lead_id)
+    total.value -= 1
+    if (items.value.length === 0 && total.value > 0) await load()
+    return true
+  } catch (error) {
+    showProblem(asProblem(error))
+    await load()
+    return false
+  } finally {
+    isSettling.value = false
+  }
+}
+
+export function attach(lead: WaitingLead, patchId: string): Promise<boolean> {
+  return settle(lead, () => api.attachLead(lead.lead_id, patchId), (done) => t('attached', { number: done.number ?? '' }))
+}
+
+export function dismiss(lead: WaitingLead, reason: DismissReason, note: string): Promise<boolean> {
+  const body = { reason_code: reason.code, ...(note ? { note } : {}) }
+  return settle(lead, () => api.dismissLead(lead.lead_id, body), () => t('dismissed', { reason: reason.name }))
+}
