@@ -86,7 +86,8 @@ def unattached(session: Session, lead_ids: Sequence[UUID] | None) -> list[Lead]:
 
 def sightings_near(session: Session, leads: Sequence[Lead]) -> list[Lead]:
     """Sightings that wait within the boxes of some leads, widened by the reach of any certain sighting."""
-    boxes = shapely.MultiPolygon([shapely.box(*lead.ground.bounds) for lead in leads])
+    # Boxes of leads overlap: side by side in one geometry they would not be a valid one.
+    boxes = shapely.union_all([shapely.box(*lead.ground.bounds) for lead in leads])
     near = _touches(LeadRow.place, shapely.buffer(boxes, SIGHTING_REACH_DEG, join_style="mitre"))
     query = select(LeadRow).where(near, *is_waiting()).order_by(LeadRow.lead_id)
     return [_lead(row) for row in session.scalars(query)]
@@ -121,7 +122,8 @@ def candidates_near(
         Hold the patches until the transaction ends, in the order of their ids: nobody else reshapes or
         settles them meanwhile.
     """
-    boxes = shapely.MultiPolygon([shapely.box(*lead.ground.bounds) for lead in leads])
+    # Boxes of leads overlap: side by side in one geometry they would not be a valid one.
+    boxes = shapely.union_all([shapely.box(*lead.ground.bounds) for lead in leads])
     area = shapely.buffer(boxes, reach_m / METRES_A_DEGREE, join_style="mitre") if reach_m else boxes
     query = select(PatchRow).where(_touches(PatchRow.geometry, area)).order_by(PatchRow.patch_id)
     if is_locking:
