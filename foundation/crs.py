@@ -98,10 +98,15 @@ def ellipsoidal_area_m2(geometry_4490: BaseGeometry) -> float:
     for polygon in shapely.get_parts(geometry_4490):
         if polygon.geom_type != "Polygon" or polygon.is_empty:
             continue
-        shell, _ = _geod().geometry_area_perimeter(polygon.exterior)
-        holes = sum(abs(_geod().geometry_area_perimeter(ring)[0]) for ring in polygon.interiors)
-        total += abs(shell) - holes
+        shell, *holes = (abs(_ring_area_m2(ring)) for ring in shapely.get_rings(polygon))
+        total += shell - sum(holes)
     return max(total, 0.0)
+
+
+def _ring_area_m2(ring: BaseGeometry) -> float:
+    points = shapely.get_coordinates(ring)
+    area, _ = _geod().polygon_area_perimeter(points[:, 0], points[:, 1])
+    return float(area)
 
 
 def ellipsoidal_length_m(line_4490: BaseGeometry) -> float:

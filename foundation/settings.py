@@ -50,7 +50,9 @@ class Settings(BaseSettings):
     disk_low_water_mb: int = Field(
         default=512, ge=1, description="Free disk space in MiB below which nothing more is stored."
     )
-    block_px: int = Field(default=2048, ge=256, description="Edge of a processing block, in pixels.")
+    block_px: int = Field(
+        default=0, ge=0, description="Edge of a processing block, in pixels. 0: chosen by the detectors."
+    )
     executor: Literal["threads", "processes", "dask"] = Field(
         default="threads", description="Where pixel work runs: threads, processes, or a Dask cluster."
     )

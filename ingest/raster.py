@@ -30,6 +30,9 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from foundation.crs import describe_crs, refuse_unsafe_datum
 from foundation.errors import InvalidInput, Unavailable
 
+os.environ.setdefault("GDAL_CACHEMAX", "256")
+# GDAL fixes its cache (by default 5 % of the memory) at the first block it reads, for all that follow.
+
 GDAL_SETTINGS: dict[str, Any] = {
     "GDAL_PAM_ENABLED": "NO",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -38,7 +41,6 @@ GDAL_SETTINGS: dict[str, Any] = {
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "GDAL_HTTP_MAX_RETRY": "0",
     "PROJ_NETWORK": "OFF",
-    "GDAL_CACHEMAX": 256,
     "GDAL_NUM_THREADS": "1",
 }
 """Settings under which a foreign raster is read (``design`` of untrusted files)."""

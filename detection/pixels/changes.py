@@ -96,12 +96,15 @@ class Detection:
     def change_rows(self, first: int, last: int) -> NDArray[np.uint8]:
         """Rows ``first`` to ``last``: 0 unchanged, 1 changed, 255 not observed (clouds too)."""
         box = Box(first, 0, last - first, self.grid.cols)
-        shown = np.zeros(len(self.changes) + 1, np.uint8)
+        shown = np.zeros(len(self.changes) + 1, np.int32)
         for number, change in enumerate(self.changes, start=1):
             hidden = NOT_OBSERVED if change.change_class == "cloud_shadow" else UNCHANGED
             shown[number] = CHANGED if change.is_real else hidden
-        rows: NDArray[np.uint8] = shown[self.objects.paint(box)]
-        rows[self.unseen.paint(box) > 0] = NOT_OBSERVED
+        rows = np.zeros((box.rows, box.cols), np.uint8)
+        self.objects.where(np.ones(len(self.objects), bool), shown[self.objects.value]).paint_on(rows, box)
+        self.unseen.where(self.unseen.value > 0, np.full(len(self.unseen), NOT_OBSERVED, np.int32)).paint_on(
+            rows, box
+        )
         return rows
 
     @property

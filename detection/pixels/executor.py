@@ -20,7 +20,8 @@ from foundation.errors import InvalidInput, Unavailable
 from ingest.pair import Box, ImagePair, PairReader
 
 T = TypeVar("T")
-BLOCK_PX = 1024
+BLOCK_PX = 512
+"""Both dates of a block of four bands, with what is computed from them, stay in the processor's cache."""
 MAX_RESTARTS = 3
 Mode = Literal["threads", "processes", "dask"]
 Work = Callable[[PairReader, Box], T]

@@ -38,6 +38,8 @@ from ingest.pair import Box, ImagePair, PairPixels, PairReader, open_pair
 
 VERSION = "2"
 VIEW_PX = 1024
+WIDE_HALO_PX, WIDE_BLOCK_PX = 32, 1024
+"""Where blocks overlap widely, larger ones repeat less."""
 VIEW_MARGIN_PX = 24
 
 Progress = Callable[[str, float], None]
@@ -91,7 +93,7 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     through: Sequence[Path] = (),
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
-    block_px: int = BLOCK_PX,
+    block_px: int | None = None,
     executor: Executor | None = None,
     spool: Path | None = None,
 ) -> Detection:
@@ -114,7 +116,8 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     cancel : callable, optional
         Asked between blocks.
     executor : Executor, optional
-        Where blocks are scored; by default on threads. The result does not depend on it, nor on ``block_px``.
+        Where blocks are scored; by default on threads. The result does not depend on it, nor on ``block_px``,
+        which is chosen by the detectors' reach where it is not given.
     spool : Path, optional
         Folder that keeps finished rows of blocks, so that a killed run goes on; see `scoring.score_scene`.
 
@@ -146,7 +149,7 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     scores = score_scene(
         ScoreBlock(pair, registration, screen, fit),
         executor=executor or Threads(default_workers()),
-        block_px=block_px,
+        block_px=block_px or (WIDE_BLOCK_PX if fit.halo_px >= WIDE_HALO_PX else BLOCK_PX),
         progress=lambda share: tell("score", share),
         cancel=cancel,
         spool=spool,

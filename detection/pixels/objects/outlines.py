@@ -17,8 +17,11 @@ from ingest.raster import RasterGrid
 
 SIMPLIFY_PX = 0.75
 EDGE_ERROR_PX = 0.5
-SLIVER_PX = 1.2
-"""An outline of which nothing is left after shrinking by half this width is a sliver."""
+MEND_TURNS, MEND_SHARE = 3, 0.002
+SPOILT_SHARE = 0.02
+POLYGONAL = (int(shapely.GeometryType.POLYGON), int(shapely.GeometryType.MULTIPOLYGON))
+
+Polygons = NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,38 +56,49 @@ def outline_objects(objects: Runs, grid: RasterGrid, *, residual_px: float) -> d
     residual_px : float
         Registration residual; widens the error band.
     """
-    return {
-        label: _outline(label, polygon, grid, residual_px)
-        for label, polygon in traced_by_value(objects).items()
-    }
+    exact = traced_by_value(objects)
+    simple = simplified_area_true(np.array(list(exact.values()), object))
+    placed = to_storage(simple, grid)
+    edge_px = math.hypot(EDGE_ERROR_PX, residual_px)
+    outlines = {}
+    for label, polygon_px, polygon in zip(exact, simple, placed, strict=True):
+        area = polygon_px.area if grid.crs_wkt is None else ellipsoidal_area_m2(polygon)
+        band = polygon_px.length * edge_px * area / polygon_px.area
+        outlines[label] = Outline(label, polygon, polygon_px, area, max(area - band, 0.0), area + band)
+    return outlines
 
 
-def simplify_area_true(polygon_px: BaseGeometry) -> BaseGeometry:
-    """Fewer corners, same area: Douglas–Peucker, then a hair's breadth in or out to mend the area."""
-    simple = polygon_px.simplify(SIMPLIFY_PX, preserve_topology=True)
-    for _ in range(3):
-        if simple.is_empty or simple.length == 0:
-            return polygon_px
-        missing = polygon_px.area - simple.area
-        if abs(missing) < 0.002 * polygon_px.area:
+def simplified_area_true(polygons_px: Polygons) -> Polygons:
+    """Fewer corners, same area: Douglas–Peucker, then a hair's breadth in or out to mend the area.
+
+    Parameters
+    ----------
+    polygons_px : ndarray of Polygon or MultiPolygon
+        Where simplifying would spoil one, it is given back as it is.
+    """
+    area = shapely.area(polygons_px)
+    simple: Polygons = shapely.simplify(polygons_px, SIMPLIFY_PX, preserve_topology=True)
+    for _ in range(MEND_TURNS):
+        length = shapely.length(simple)
+        missing = area - shapely.area(simple)
+        is_off = (np.abs(missing) >= MEND_SHARE * area) & (length > 0)
+        if not is_off.any():
             break
-        simple = simple.buffer(missing / simple.length, join_style="mitre", mitre_limit=2.0)
-    simple = shapely.make_valid(simple)
-    polygons = [part for part in shapely.get_parts(simple) if part.geom_type == "Polygon" and part.area > 0]
-    if not polygons or abs(sum(part.area for part in polygons) - polygon_px.area) > 0.02 * polygon_px.area:
-        return polygon_px
-    return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
+        width = missing[is_off] / length[is_off]
+        simple[is_off] = shapely.buffer(simple[is_off], width, join_style="mitre", mitre_limit=2.0)
+    is_broken = ~shapely.is_valid(simple)
+    simple[is_broken] = shapely.make_valid(simple[is_broken])
+    is_odd = ~np.isin(shapely.get_type_id(simple), POLYGONAL)
+    simple[is_odd] = [_polygons_of(geometry) for geometry in simple[is_odd]]
+    is_spoilt = np.abs(shapely.area(simple) - area) > SPOILT_SHARE * area
+    simple[is_spoilt] = polygons_px[is_spoilt]
+    return simple
 
 
-def is_sliver(polygon_px: BaseGeometry) -> bool:
-    """Nowhere wider than about a pixel: what misregistration leaves along edges."""
-    return bool(polygon_px.buffer(-SLIVER_PX / 2).is_empty)
-
-
-def to_storage(polygon_px: BaseGeometry, grid: RasterGrid) -> BaseGeometry:
+def to_storage(polygons_px: Polygons, grid: RasterGrid) -> Polygons:
     """Columns and rows into EPSG:4490 lon/lat; unchanged on a pixel grid."""
     if grid.crs_wkt is None:
-        return polygon_px
+        return polygons_px
     affine = grid.transform
     move = transformer(grid.crs_wkt, STORAGE_EPSG)
 
@@ -93,15 +107,13 @@ def to_storage(polygon_px: BaseGeometry, grid: RasterGrid) -> BaseGeometry:
         ys = affine.d * points[:, 0] + affine.e * points[:, 1] + affine.f
         return np.column_stack(move.transform(xs, ys))
 
-    placed = shapely.transform(polygon_px, place)
-    return placed if placed.is_valid else shapely.make_valid(placed)
+    placed: Polygons = shapely.transform(polygons_px, place)
+    is_broken = ~shapely.is_valid(placed)
+    placed[is_broken] = shapely.make_valid(placed[is_broken])
+    return placed
 
 
-def _outline(label: int, raw_px: BaseGeometry, grid: RasterGrid, residual_px: float) -> Outline:
-    polygon_px = simplify_area_true(raw_px)
-    placed = to_storage(polygon_px, grid)
-    area = polygon_px.area if grid.crs_wkt is None else ellipsoidal_area_m2(placed)
-    per_px = area / polygon_px.area
-    edge_px = math.hypot(EDGE_ERROR_PX, residual_px)
-    band = polygon_px.length * edge_px * per_px
-    return Outline(label, placed, polygon_px, area, max(area - band, 0.0), area + band)
+def _polygons_of(geometry: BaseGeometry) -> BaseGeometry:
+    """The polygons of a mended geometry, without the lines and points that mending may leave."""
+    parts = [part for part in shapely.get_parts(geometry) if part.geom_type == "Polygon" and part.area > 0]
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)

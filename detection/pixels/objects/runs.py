@@ -92,9 +92,13 @@ class Runs:
     def paint(self, box: Box) -> IntArray:
         """Values on a window, int32 (rows, cols), 0 where unmarked."""
         canvas = np.zeros((box.rows, box.cols), np.int32)
+        self.paint_on(canvas, box)
+        return canvas
+
+    def paint_on(self, canvas: Grid, box: Box) -> None:
+        """Write values over a window, of any type that holds them."""
         first = np.searchsorted(self.row, np.arange(box.row, box.row + box.rows + 1)).astype(np.int64)
         _paint(first, self.start, self.stop, self.value, box.col, canvas)
-        return canvas
 
 
 def remade(
@@ -207,7 +211,7 @@ def _fill(
 
 @compiled
 def _paint(
-    first: NDArray[np.int64], start: IntArray, stop: IntArray, value: IntArray, col: int, canvas: IntArray
+    first: NDArray[np.int64], start: IntArray, stop: IntArray, value: IntArray, col: int, canvas: Grid
 ) -> None:
     rows, cols = canvas.shape
     for row in range(rows):

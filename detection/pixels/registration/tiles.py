@@ -29,6 +29,9 @@ MIN_AGREEMENT = 0.25
 MAX_RIVAL = 0.9
 """True registrations of the scenes at hand lie between 0.1 and 0.8, a lattice beside itself above 0.95."""
 RIVAL_PX = 8
+SPARSE_SIDES = 16
+FILE_BLOCK_PX = 512
+"""Where tiles lie far apart each lies inside one of the files' own blocks, so that no other is decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +57,23 @@ class Coarse:
 
 
 def tile_boxes(common: Box, side: int) -> list[Box]:
-    """At most 10 × 10 tiles, evenly spread, overlapping by half where the scene is small."""
+    """At most 10 × 10 tiles, about evenly spread, overlapping by half where the scene is small."""
 
-    def starts(length: int) -> list[int]:
+    def starts(first: int, length: int) -> list[int]:
         count = min(max(2 * (length // side) - 1, 1), TILES_ACROSS)
-        return [round(i * (length - side) / max(count - 1, 1)) for i in range(count)]
+        even = [first + round(i * (length - side) / max(count - 1, 1)) for i in range(count)]
+        return even if length < SPARSE_SIDES * side else [_within_block(start, side) for start in even]
 
     return [
-        Box(common.row + row, common.col + col, side, side)
-        for row in starts(common.rows)
-        for col in starts(common.cols)
+        Box(row, col, side, side)
+        for row in starts(common.row, common.rows)
+        for col in starts(common.col, common.cols)
     ]
+
+
+def _within_block(start: int, side: int) -> int:
+    """Start of a tile in the middle of the file block where it would begin; room for a shift on both sides."""
+    return start // FILE_BLOCK_PX * FILE_BLOCK_PX + max(FILE_BLOCK_PX - side, 0) // 2
 
 
 def coarse_shift(texture: Texture, common: Box, *, is_whole: bool) -> Coarse:
@@ -75,9 +84,11 @@ def coarse_shift(texture: Texture, common: Box, *, is_whole: bool) -> Coarse:
     step = 2 if is_whole and min(rows, cols) > COARSE_SIDE_PX else 1
     reach = min(COARSE_REACH_PX * (2 if is_whole else 1), side_rows // 4, side_cols // 4) // step
     total, windows = np.zeros((2 * reach + 1, 2 * reach + 1)), 0
-    for row in sorted({round(i * (rows - side_rows) / 2) for i in range(3)}):
-        for col in sorted({round(i * (cols - side_cols) / 2) for i in range(3)}):
-            grids = texture.centred(Box(common.row + row, common.col + col, side_rows, side_cols))
+    is_sparse = min(rows, cols) >= SPARSE_SIDES * COARSE_SIDE_PX
+    for row in sorted({common.row + round(i * (rows - side_rows) / 2) for i in range(3)}):
+        for col in sorted({common.col + round(i * (cols - side_cols) / 2) for i in range(3)}):
+            at = (_within_block(row, side_rows), _within_block(col, side_cols)) if is_sparse else (row, col)
+            grids = texture.centred(Box(*at, side_rows, side_cols))
             if grids is not None:
                 windows += 1
                 total += correlation(_reduced(grids[0], step), _reduced(grids[1], step), reach)
