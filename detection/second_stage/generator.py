@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyogrio
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from detection.evaluation.planted import read_planted
 from detection.pixels.changes import Detection
 from detection.pixels.pipeline import detect_pair
 from detection.second_stage.examples import GENERATOR, Example
@@ -44,19 +44,6 @@ def examples_of_seed(
     files = build_county(folder, seed=seed, size=size)  # type: ignore[arg-type]
     detection = detect_pair(files.before, files.after, cloud_mask=files.after_cloud)
     return label(detection, read_planted(files.truth), f"county {seed}", settings["classes"])
-
-
-def read_planted(folder: Path) -> list[tuple[BaseGeometry, str]]:
-    """Outlines (EPSG:4490) and kinds of the planted changes that an image can show."""
-    meta, _, wkb, columns = pyogrio.raw.read(folder / "truth.gpkg")
-    fields = dict(zip(meta["fields"].tolist(), columns, strict=True))
-    return [
-        (outline, str(kind))
-        for outline, kind, is_visible in zip(
-            shapely.from_wkb(wkb), fields["kind"], fields["is_visible"], strict=True
-        )
-        if is_visible
-    ]
 
 
 def label(

@@ -13,7 +13,7 @@ import numpy as np
 
 from detection.second_stage.calibration import measure_calibration
 from detection.second_stage.examples import VERDICT, Example, write_table
-from detection.second_stage.models import MODEL_FILE, TABLE_FILE, ModelRecord, shipped_examples
+from detection.second_stage.models import MODEL_FILE, TABLE_FILE, ModelRecord, settings, shipped_examples
 from detection.second_stage.rescoring import Bars, Rescored, rescore
 from detection.second_stage.service import (
     Serving,
@@ -23,7 +23,6 @@ from detection.second_stage.service import (
     unseen,
     verdict_examples,
 )
-from detection.second_stage.settings import settings
 from foundation.jobs import JobQueue
 
 if TYPE_CHECKING:

@@ -1,18 +1,21 @@
-"""Trained models as the system keeps them, and the one that ships with it."""
+"""Trained models as the system keeps them, the one that ships with it, and the numbers of the stage."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from detection.second_stage.examples import Example, read_table
 from detection.second_stage.model import SecondStage
-from detection.second_stage.settings import DATA_FOLDER
 
+DATA_FOLDER = Path(__file__).resolve().parents[2] / "data"
+SETTINGS_FILE = DATA_FOLDER / "rules" / "second_stage.toml"
 KIND = "second_stage"
 SHIPPED = "shipped"
 MODEL_FILE = DATA_FOLDER / "models" / "second_stage.npz"
@@ -33,6 +36,12 @@ class ModelRecord:
     blob_sha256: str
     is_active: bool
     activated_at: datetime | None
+
+
+@lru_cache(maxsize=1)
+def settings() -> dict[str, Any]:
+    """All tables of ``data/rules/second_stage.toml``, each number with its reason."""
+    return tomllib.loads(SETTINGS_FILE.read_text("utf-8"))
 
 
 @lru_cache(maxsize=1)

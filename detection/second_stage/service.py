@@ -16,9 +16,8 @@ from detection.second_stage import store
 from detection.second_stage.examples import VERDICT, Example, truth_of_verdict
 from detection.second_stage.features import FirstStage, Occasion, Seen, facts_of
 from detection.second_stage.model import SecondStage
-from detection.second_stage.models import SHIPPED, ModelRecord, shipped_model
+from detection.second_stage.models import SHIPPED, ModelRecord, settings, shipped_model
 from detection.second_stage.rescoring import NO_MODEL
-from detection.second_stage.settings import settings
 from foundation import access, audit
 from foundation.access import Actor
 from foundation.blobs import BlobStore

@@ -32,9 +32,9 @@ from detection.second_stage.examples import (
 from detection.second_stage.features import FirstStage, Occasion, Seen, facts_of, matrix
 from detection.second_stage.generator import examples_of_seed
 from detection.second_stage.model import SecondStage
+from detection.second_stage.models import settings as numbers
 from detection.second_stage.models import shipped_examples, shipped_model
 from detection.second_stage.rescoring import Bars, rescore
-from detection.second_stage.settings import settings as numbers
 from detection.second_stage.switching import compare
 from detection.second_stage.training import Trained, folds, train
 from foundation.calendar import SHANGHAI
