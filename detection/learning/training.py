@@ -168,6 +168,7 @@ def train(
     *,
     resume: bool,
     save_every: int = 200,
+    stop_after: int | None = None,
     tell: Callable[[int, float], None] | None = None,
 ) -> Trainer:
     """Train to the plan's last step, saving now and then.
@@ -176,6 +177,8 @@ def train(
     ----------
     folder : Path
         For the checkpoint.
+    stop_after : int, optional
+        Save and stop early at this step; the plan goes on from there.
     tell : callable, optional
         ``tell(step, loss)`` with the mean loss since the last call, every 20 steps.
     """
@@ -183,7 +186,8 @@ def train(
     if resume:
         trainer.resume(folder)
     losses: list[float] = []
-    while trainer.step < plan.steps:
+    last = min(plan.steps, stop_after or plan.steps)
+    while trainer.step < last:
         losses.append(trainer.advance())
         if tell is not None and trainer.step % 20 == 0:
             tell(trainer.step, float(np.mean(losses)))

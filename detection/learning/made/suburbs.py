@@ -52,7 +52,9 @@ def lay_neighbourhood(place: Place, share_new: float) -> None:
         grey = place.ground_tone * rng.uniform(0.7, 1.25)
         style.roof = np.clip(grey + rng.normal(0, 6, 3), 20, 235)
         style.mixed = 0.2
-        lawn = np.clip(place.ground_tone * rng.uniform(0.8, 1.2, 2)[:, None] + rng.normal(0, 8, (2, 3)), 15, 240)
+        lawn = np.clip(
+            place.ground_tone * rng.uniform(0.8, 1.2, 2)[:, None] + rng.normal(0, 8, (2, 3)), 15, 240
+        )
         style.lawn = (lawn[0], lawn[1])
     is_new_street = share_new >= 1.0 and rng.random() < 0.75
     heading = line[-1] - line[0]
