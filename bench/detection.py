@@ -39,6 +39,7 @@ PEER_ROWS = (
         "R3",
         "Plain numpy, scipy and rasterio script against our whole chain",
         (OURS, Work("script", "bench.peers.scripts:chain")),
+        most_side_px=6000,
     ),
     Row(
         "R4",
@@ -90,7 +91,7 @@ PART_ROWS = (
             Work("script", "bench.peers.scripts:change_vector", {"otsu": "histogram"}),
             Work("scanning", "bench.peers.scripts:change_vector", {"otsu": "scanning"}, is_warmed=False),
         ),
-        most_side_px=1024,
+        most_side_px=2048,
     ),
     Row(
         "sar",
@@ -100,7 +101,7 @@ PART_ROWS = (
             Work("script", "bench.peers.scripts:sar_log_ratio", {"otsu": "histogram"}),
             Work("scanning", "bench.peers.scripts:sar_log_ratio", {"otsu": "scanning"}, is_warmed=False),
         ),
-        most_side_px=1024,
+        most_side_px=2048,
     ),
     Row(
         "monitor",

@@ -7,7 +7,8 @@ sensor noise of a few counts. Nothing is downloaded and nothing is committed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,9 @@ _SURFACES = np.array(
 _BRIGHT = np.array([2400, 2600, 2750, 2950, 2900, 2700], np.float32)
 
 
+Strip = NDArray[np.uint16]
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Two files of one place."""
@@ -69,11 +73,32 @@ def make_pair(folder: Path, *, side_px: int, compression: str, bands: int = 4, s
     compression : str
         ``deflate``, ``zstd9`` or ``none``. The pixels do not depend on it.
     """
-    stem = f"pair-{side_px}-{bands}-{compression}-{seed}"
-    pair = Pair(folder / f"{stem}-before.tif", folder / f"{stem}-after.tif", side_px * side_px)
-    for path, is_after in ((pair.before, False), (pair.after, True)):
-        if not path.exists():
-            _write(path, _Fields(side_px, bands, seed), compression=compression, is_after=is_after)
+    pair = _pair_at(folder, side_px=side_px, compression=compression, bands=bands, seed=seed)
+    if pair.before.exists() and pair.after.exists():
+        return pair
+    known = [
+        other
+        for name in COMPRESSIONS
+        for other in [_pair_at(folder, side_px=side_px, compression=name, bands=bands, seed=seed)]
+        if other.before.exists() and other.after.exists()
+    ]
+    profile = profile_of(side_px, compression, count=bands, dtype="uint16")
+    with ExitStack() as stack:
+        sinks = [
+            stack.enter_context(rasterio.open(path.with_suffix(".part"), "w", **profile))
+            for path in (pair.before, pair.after)
+        ]
+        sinks[0].update_tags(ACQUIRED="2025-04-06")
+        sinks[1].update_tags(ACQUIRED="2025-09-18")
+        strips = _packed_anew(known[0]) if known else _drawn(_Fields(side_px, bands, seed))
+        for first, dates in strips:
+            for sink, pixels in zip(sinks, dates, strict=True):
+                sink.write(pixels, window=Window(0, first, side_px, pixels.shape[1]))
+        for sink in sinks:
+            for band, name in enumerate(BANDS[:bands], start=1):
+                sink.set_band_description(band, name)
+    for path in (pair.before, pair.after):
+        path.with_suffix(".part").replace(path)
     return pair
 
 
@@ -104,27 +129,33 @@ def profile_of(side_px: int, compression: str, *, count: int, dtype: str) -> dic
     }
 
 
-def _write(path: Path, fields: _Fields, *, compression: str, is_after: bool) -> None:
-    part = path.with_suffix(".part")
-    side_px, bands = fields.side_px, fields.bands
-    boxes = planted_boxes(side_px, fields.seed)
-    profile = profile_of(side_px, compression, count=bands, dtype="uint16")
-    with rasterio.open(part, "w", **profile) as sink:
-        sink.update_tags(ACQUIRED="2025-09-18" if is_after else "2025-04-06")
-        for first in range(0, side_px, STRIP_ROWS):
-            last = min(first + STRIP_ROWS, side_px)
-            pixels = fields.strip(first, last, is_after=is_after)
-            if is_after:
+def _pair_at(folder: Path, *, side_px: int, compression: str, bands: int, seed: int) -> Pair:
+    stem = f"pair-{side_px}-{bands}-{compression}-{seed}"
+    return Pair(folder / f"{stem}-before.tif", folder / f"{stem}-after.tif", side_px * side_px)
+
+
+def _packed_anew(pair: Pair) -> Iterator[tuple[int, list[Strip]]]:
+    """The strips of a pair that is there in another compression."""
+    with rasterio.open(pair.before) as before, rasterio.open(pair.after) as after:
+        for first in range(0, before.height, STRIP_ROWS):
+            window = Window(0, first, before.width, min(STRIP_ROWS, before.height - first))
+            yield first, [source.read(window=window) for source in (before, after)]
+
+
+def _drawn(fields: _Fields) -> Iterator[tuple[int, list[Strip]]]:
+    """First row of each strip and both dates there, uint16 (bands, rows, columns)."""
+    boxes = planted_boxes(fields.side_px, fields.seed)
+    for first in range(0, fields.side_px, STRIP_ROWS):
+        land = fields.strip(first, min(first + STRIP_ROWS, fields.side_px))
+        dates = []
+        for season in (0, 1):
+            pixels = land.seen(season, fields.bands)
+            if season:
                 _plant(pixels, boxes, first)
-            random = np.random.default_rng((fields.seed, 11 + is_after, first))
+            random = np.random.default_rng((fields.seed, 11 + season, first))
             pixels += NOISE_COUNTS * random.standard_normal(pixels.shape, np.float32)
-            sink.write(
-                np.clip(np.rint(pixels), 1, 10_000).astype(np.uint16),
-                window=Window(0, first, side_px, last - first),
-            )
-        for band, name in enumerate(BANDS[:bands], start=1):
-            sink.set_band_description(band, name)
-    part.replace(path)
+            dates.append(np.clip(np.rint(pixels), 1, 10_000).astype(np.uint16))
+        yield first, dates
 
 
 def _plant(pixels: NDArray[np.float32], boxes: NDArray[np.int64], first: int) -> None:
@@ -133,6 +164,32 @@ def _plant(pixels: NDArray[np.float32], boxes: NDArray[np.int64], first: int) ->
     for row, col, height, width in boxes[(boxes[:, 0] < first + rows) & (boxes[:, :3:2].sum(axis=1) > first)]:
         cut = slice(max(row - first, 0), min(row + height - first, rows)), slice(col, col + width)
         pixels[(slice(None), *cut)] = _BRIGHT[: len(pixels), None, None]
+
+
+@dataclass(frozen=True)
+class _Land:
+    """A strip of land: its kind of surface, a random number for each field, and five slow variations."""
+
+    kind: NDArray[np.int64]
+    number: NDArray[np.int64]
+    slow: list[NDArray[np.float32]]
+
+    def seen(self, season: int, bands: int) -> NDArray[np.float32]:
+        """Reflectance × 10,000 before sensor noise, float32 (bands, rows, columns).
+
+        In the second season crops have ripened field by field, and light and haze differ by band: all of it
+        is no change.
+        """
+        shade = ((self.number >> (3 + 5 * season)) & 31).astype(np.float32) / np.float32(31.0) - np.float32(
+            0.5
+        )
+        relief = np.float32(1.0) + 0.10 * self.slow[2] + 0.05 * self.slow[3] + 0.12 * shade
+        pixels = np.empty((bands, *self.kind.shape), np.float32)
+        for band in range(bands):
+            np.multiply(_SURFACES[:, band][self.kind], relief, out=pixels[band])
+            pixels[band] *= 1.0 + season * (0.06 - 0.03 * band) + season * 0.02 * self.slow[4]
+            pixels[band] += 40.0 * season
+        return pixels
 
 
 class _Fields:
@@ -148,20 +205,10 @@ class _Fields:
         ]
         self._salt = int(random.integers(1, 1 << 30))
 
-    def strip(self, first: int, last: int, *, is_after: bool) -> NDArray[np.float32]:
-        """Reflectance × 10,000, float32 (bands, last − first, columns)."""
+    def strip(self, first: int, last: int) -> _Land:
+        """Land of rows ``first`` to ``last``."""
         slow = [self._slow(number, first, last) for number in range(5)]
-        kind, number = self._parcels(first, last, slow[0], slow[1])
-        # A second season: crops ripen by field, light and haze differ by band; all of it is no change.
-        season = 1 if is_after else 0
-        surface = _SURFACES[kind, : self.bands]
-        shade = ((number >> (3 + 5 * season)) & 31).astype(np.float32) / 31.0 - 0.5
-        pixels = np.ascontiguousarray(np.moveaxis(surface, -1, 0))
-        for band in range(self.bands):
-            pixels[band] += pixels[band] * (0.10 * slow[2] + 0.05 * slow[3] + 0.12 * shade)
-            pixels[band] *= 1.0 + season * (0.06 - 0.03 * band) + season * 0.02 * slow[4]
-            pixels[band] += 40.0 * season
-        return pixels
+        return _Land(*self._parcels(first, last, slow[0], slow[1]), slow)
 
     def _slow(self, number: int, first: int, last: int) -> NDArray[np.float32]:
         """Smooth variation of about unit spread."""

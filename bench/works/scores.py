@@ -11,6 +11,7 @@ from bench.works.blocks import sample_blocks, whole
 from detection.pixels.detectors.base import Detector
 from detection.pixels.detectors.change_vector import ChangeVector
 from detection.pixels.detectors.sar_log_ratio import SarLogRatio
+from detection.pixels.fitting import CUT_SAMPLE_PX
 from detection.pixels.threshold import choose_cut
 from ingest.pair import PairPixels
 
@@ -46,7 +47,8 @@ def _scored(detector: Detector, pixels: PairPixels) -> Job:
     def run() -> NDArray[np.bool_]:
         samples = sample_blocks(pixels)
         scorer = detector.fit(samples)
-        scores = np.concatenate([scorer.score(block).ravel() for block in samples])
+        step = max(1, sum(block.is_valid.size for block in samples) // CUT_SAMPLE_PX)
+        scores = np.concatenate([scorer.score(block).ravel()[::step] for block in samples])
         spec = detector.spec
         cut = choose_cut(scores, floor_sigmas=spec.floor_sigmas, is_folded=spec.is_folded)
         return np.asarray(scorer.score(pixels) >= cut.value)
