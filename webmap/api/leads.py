@@ -10,9 +10,11 @@ import shapely
 from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse
 
+from detection.cameras.policy import event_kind
+from detection.leads import Lead
 from detection.waiting import reasons
 from detection.waiting import service as waiting
-from foundation.errors import NotFound
+from foundation.errors import Language, NotFound
 from patrol.lists.service import division_name
 from webmap.deps import Caller, SignedIn, noun_router
 from webmap.names import class_name, source_name
@@ -39,7 +41,7 @@ def list_waiting(caller: SignedIn, limit: Annotated[int, Query(ge=1, le=500)] = 
     with caller.transaction() as session:
         found = waiting.list_waiting_leads(session, caller.actor, limit=limit)
     return WaitingLeads(
-        items=[_info(one) for one in found.items],
+        items=[_info(one, caller.language) for one in found.items],
         total=found.total,
         reasons=[
             DismissReasonInfo(
@@ -108,7 +110,14 @@ def _until(caller: Caller) -> Any:
     return caller.now() + timedelta(minutes=caller.runtime.settings.undo_minutes)
 
 
-def _info(one: waiting.WaitingLead) -> WaitingLeadInfo:
+def _kind_name(lead: Lead, language: Language) -> str:
+    """What the camera says it saw; the class of change where it says nothing."""
+    if language == "en" and "kind" in lead.attributes:
+        return event_kind(str(lead.attributes["kind"])).en
+    return str(lead.attributes.get("kind_name") or class_name(lead.change_class))
+
+
+def _info(one: waiting.WaitingLead, language: Language) -> WaitingLeadInfo:
     lead, told = one.lead, one.lead.attributes
     point = lead.place if lead.place is not None else shapely.point_on_surface(lead.ground)
     bbox = told.get("bbox")
@@ -117,7 +126,7 @@ def _info(one: waiting.WaitingLead) -> WaitingLeadInfo:
         source=lead.source,
         source_name=source_name(lead.source),
         seen_at=lead.observed_to,
-        kind_name=str(told.get("kind_name") or class_name(lead.change_class)),
+        kind_name=_kind_name(lead, language),
         confidence=lead.confidence,
         division_code=lead.division_code,
         division_name=division_name(lead.division_code),
