@@ -18,6 +18,7 @@ from detection.pixels.control import unchanged_twins
 from detection.pixels.detectors.base import Scorer
 from detection.pixels.detectors.irmad import Irmad, IrmadFit
 from detection.pixels.detectors.registry import DETECTORS, PANELS, SensorChoice
+from detection.pixels.detectors.siamese import SiameseFit
 from detection.pixels.indices import BandRoles, band_roles
 from detection.pixels.kinds.surfaces import SurfaceModel
 from detection.pixels.normalise import Normalisation, fit_normalisation
@@ -65,21 +66,32 @@ class Fit:
         """Score of one detector in units of its cut: 1 is where change begins."""
         return self.scorers[name].score(pixels) / np.float32(self.cuts[name].value)
 
-    def levels(self, pixels: PairPixels) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Level of the deciding detectors' mean score, and a bit for each that alone finds change."""
+    def levels(
+        self, pixels: PairPixels
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8] | None]:
+        """Level of the deciding detectors' mean score, a bit for each that alone finds change, and codes.
+
+        The codes are those of a detector that tells kinds of change apart; None where none does.
+        """
+        codes = None
         fused = np.zeros(pixels.is_valid.shape, np.float32)
         witnesses = np.zeros(pixels.is_valid.shape, np.uint8)
         for bit, name in enumerate(self.deciding):
-            score = self.scorers[name].score(pixels)
+            scorer = self.scorers[name]
+            if isinstance(scorer, SiameseFit):
+                score, codes = scorer.scored(pixels)
+            else:
+                score = scorer.score(pixels)
             _hear(score, np.float32(1.0 / self.cuts[name].value), np.uint8(1 << bit), fused, witnesses)
         levels = np.empty(fused.shape, np.uint8)
         _level(fused, pixels.is_valid, np.float32(len(self.deciding)), levels)
-        return levels, witnesses
+        if codes is not None:
+            codes[levels == 0] = 0
+        return levels, witnesses, codes
 
     def packed(self, pixels: PairPixels) -> NDArray[np.uint16]:
         """Level, surface code and witnesses of each pixel, see `objects.recipes.packed`."""
-        levels, witnesses = self.levels(pixels)
-        codes = None
+        levels, witnesses, codes = self.levels(pixels)
         if self.surfaces is not None:
             codes = self.surfaces.codes(pixels.before, pixels.after, pixels.is_valid)
         return packed(levels, codes, witnesses)

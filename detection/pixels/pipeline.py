@@ -15,9 +15,11 @@ import numpy as np
 from detection.pixels.align import Registration, read_aligned, register, register_chain
 from detection.pixels.changes import DetectedChange, Detection
 from detection.pixels.detectors.registry import PANELS, SensorChoice, choose_sensor
+from detection.pixels.detectors.siamese import SiameseFit
 from detection.pixels.detectors.surface_height import SurfaceHeightFit, height_rules
 from detection.pixels.executor import BLOCK_PX, Executor, Threads, default_workers
 from detection.pixels.fitting import FINE_GSD_M, LOW_SHARE, Fit, fit_panel, no_change_control, read_samples
+from detection.pixels.kinds.heads import head_kind
 from detection.pixels.kinds.height import surface_model_kind
 from detection.pixels.kinds.rules import surface_kind
 from detection.pixels.kinds.windows import UNKNOWN, Kind, ObjectWindow, Verdict, no_kind
@@ -38,7 +40,7 @@ from ingest.pair import Box, ImagePair, PairPixels, PairReader, open_pair
 
 VERSION = "2"
 VIEW_PX = 1024
-WIDE_HALO_PX, WIDE_BLOCK_PX = 32, 1024
+WIDE_HALO_PX, WIDE_BLOCK_PX = 32, 2048
 """Where blocks overlap widely, larger ones repeat less."""
 VIEW_MARGIN_PX = 24
 
@@ -76,8 +78,10 @@ class _Run:
         """What tells the class of an object."""
         if self.fit.surfaces is not None:
             return surface_kind(self.fit.surfaces)
-        height = self.fit.scorers.get("surface_height")
-        return surface_model_kind(height) if isinstance(height, SurfaceHeightFit) else no_kind
+        deciding = self.fit.scorers[self.fit.deciding[0]]
+        if isinstance(deciding, SurfaceHeightFit):
+            return surface_model_kind(deciding)
+        return head_kind if isinstance(deciding, SiameseFit) else no_kind
 
 
 def detect_pair(  # noqa: PLR0913  every option is a keyword

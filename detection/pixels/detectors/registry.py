@@ -12,6 +12,7 @@ from detection.pixels.detectors.change_vector import ChangeVector
 from detection.pixels.detectors.cross_sensor import CrossSensor
 from detection.pixels.detectors.irmad import Irmad
 from detection.pixels.detectors.sar_log_ratio import SarLogRatio
+from detection.pixels.detectors.siamese import Siamese
 from detection.pixels.detectors.surface_height import SurfaceHeight
 from foundation.errors import InvalidInput
 from ingest.raster import RasterInfo
@@ -33,7 +34,7 @@ def _frozen(*detectors: Detector) -> Mapping[str, Detector]:
 
 
 DETECTORS: Mapping[str, Detector] = _frozen(
-    Irmad(), ChangeVector(), SarLogRatio(), SurfaceHeight(), CrossSensor()
+    Irmad(), ChangeVector(), SarLogRatio(), SurfaceHeight(), Siamese(), CrossSensor()
 )
 
 
@@ -61,7 +62,7 @@ class Panel:
 PANELS: Mapping[Sensor, Panel] = MappingProxyType(
     {
         "multispectral": Panel(("irmad", "change_vector")),
-        "rgb": Panel(("irmad",), heard=("change_vector",)),
+        "rgb": Panel(("siamese",), heard=("irmad", "change_vector")),
         "sar": Panel(("sar_log_ratio",)),
         "height": Panel(("surface_height",)),
         "cross": Panel(("cross_sensor",)),

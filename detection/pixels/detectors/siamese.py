@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detection.pixels.detectors.base import DetectorSpec, FloatGrid, Samples, gather
 from detection.pixels.net.inference import HALO_PX, HEADS, MODEL_FILE, STRIDE_PX, answer, answer_all_ways
@@ -59,6 +60,11 @@ class SiameseFit:
         """Highest probability among the heads, (rows, cols) float32; 0 where not valid."""
         strongest: FloatGrid = self.heads(pixels).max(axis=0)
         return strongest
+
+    def scored(self, pixels: PairPixels) -> tuple[FloatGrid, NDArray[np.uint8]]:
+        """Score as `score` gives it, and the number of the strongest head, from 1, at each pixel."""
+        heads = self.heads(pixels)
+        return heads.max(axis=0), (heads.argmax(axis=0) + 1).astype(np.uint8)
 
     def report(self) -> Mapping[str, Any]:
         """Colour scales of both dates and which weights answered."""
