@@ -57,7 +57,7 @@ def _tell(outcome: object) -> None:
         return
     layers = outcome.monitor.layers
     first, last = (layer.acquired_at.date().isoformat() for layer in (layers[0], layers[-1]))
-    how = "重新计算 built anew" if outcome.is_rebuilt else "增量更新 continued"
+    how = "全序列计算 from the first scene on" if outcome.is_rebuilt else "增量更新 continued"
     how = how if outcome.fresh else "无新影像 nothing new"
     typer.echo(
         f"{outcome.monitor.sensor} {outcome.monitor.index_name.upper()}  {first} → {last}："

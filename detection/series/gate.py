@@ -20,6 +20,8 @@ from ingest.raster import RasterGrid
 
 Opinion = Literal["agrees", "disagrees", "silent"]
 WITNESS = "harmonic_monitor"
+MOST_PIXELS = 20_000
+"""Of a larger outline every n-th is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def verdict(
         observations of the window, its last one included, lie where the season puts them. Else ``silent``.
     """
     chosen = np.empty(0, np.int64) if view is None else pixels_inside(outline, view.grid)
+    chosen = chosen[:: 1 + chosen.size // MOST_PIXELS]
     if view is None or chosen.size == 0:
         return SILENT
     first, last = day_number(window[0]), day_number(window[1])

@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from affine import Affine
 from shapely.geometry.base import BaseGeometry
 
 from detection.series import service
@@ -141,17 +143,18 @@ def opinions(
     """
     with runtime.database.transaction(runtime.system) as session:
         monitors = service.list_monitors(session, runtime.system, county_code)
-    there = [known for known in monitors if _is_there(runtime, known, is_deep=False)]
     gate = series_rules()["gate"]
-    found = []
-    for outline in outlines:
-        heard = [
-            replace(verdict(outline, window, _view(runtime, known, outline), gate), state_key=known.state_key)
-            for known in there
-        ]
-        heard.sort(key=lambda one: (one.opinion != "agrees", one.opinion == "silent", -one.pixels))
-        found.append(heard[0] if heard else SILENT)
-    return found
+    heard: list[list[Verdict]] = [[] for _ in outlines]
+    for known in monitors:
+        if not _is_there(runtime, known, is_deep=False):
+            continue
+        blocks = _Blocks(_folder(runtime, known), known)
+        windows = [_window(outline, known.grid) for outline in outlines]
+        for number in sorted(range(len(outlines)), key=lambda number: blocks.order(windows[number])):
+            view = blocks.view(windows[number])
+            one = verdict(outlines[number], window, view, gate)
+            heard[number].append(replace(one, state_key=known.state_key))
+    return [min(told, key=_weight, default=SILENT) for told in heard]
 
 
 def block_boxes(grid: RasterGrid, block_px: int) -> list[Box]:
@@ -314,17 +317,36 @@ def _standing(runtime: Runtime, known: Monitor) -> Outcome:
     return Outcome(known, 0, False, standing, 0, 0, 0, _fuse_and_judge(runtime))
 
 
-def _view(runtime: Runtime, known: Monitor, outline: BaseGeometry) -> SeriesView | None:
-    """The window of a monitor that an outline lies in."""
-    window = _window(outline, known.grid)
-    if window is None:
-        return None
-    folder = _folder(runtime, known)
-    boxes = [box for box in block_boxes(known.grid, known.block_px) if _meets(box, window)]
-    state = joined_view([(box, folder.read(box)) for box in boxes], window)
-    shift = known.grid.transform.translation(window.col, window.row)
-    grid = RasterGrid(known.grid.crs_wkt, known.grid.transform @ shift, window.rows, window.cols)
-    return SeriesView(state, grid, known.rule)
+class _Blocks:
+    """Blocks of a state, the last few kept: outlines are asked block by block."""
+
+    def __init__(self, folder: StateFolder, known: Monitor) -> None:
+        self._known = known
+        self._boxes = block_boxes(known.grid, known.block_px)
+        self._read = lru_cache(maxsize=4)(folder.read)
+
+    def order(self, window: Box | None) -> tuple[int, int]:
+        """Number of the block in which a window begins."""
+        if window is None:
+            return -1, -1
+        return window.row // self._known.block_px, window.col // self._known.block_px
+
+    def view(self, window: Box | None) -> SeriesView | None:
+        """The pixels of a window."""
+        if window is None:
+            return None
+        boxes = [box for box in self._boxes if _meets(box, window)]
+        state = joined_view([(box, self._read(box)) for box in boxes], window)
+        whole = self._known.grid
+        corner = whole.transform @ Affine.translation(window.col, window.row)
+        return SeriesView(
+            state, RasterGrid(whole.crs_wkt, corner, window.rows, window.cols), self._known.rule
+        )
+
+
+def _weight(heard: Verdict) -> tuple[bool, bool, int]:
+    """An alarm before calm before silence; of equals the one that asked more pixels."""
+    return heard.opinion != "agrees", heard.opinion == "silent", -heard.pixels
 
 
 def _window(outline: BaseGeometry, grid: RasterGrid) -> Box | None:

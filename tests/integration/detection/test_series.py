@@ -176,6 +176,10 @@ def test_a_change_becomes_one_alarm_one_lead_one_patch(watched, tmp_path, corner
     for sha256 in (lead.before_chip_sha256, lead.after_chip_sha256):
         assert watched.blobs.read(str(sha256)).startswith(b"\xff\xd8")
     before = counts(watched)
+    with watched.database.transaction(watched.system) as session:
+        watched.queue.defer(session, "detection.monitor", county_code=COUNTY)
+    watched.queue.work(until_empty=True)
+    assert watched.queue.last_refusal is None
     assert jobs.monitor(watched, COUNTY).fresh == 0
     assert counts(watched) == before
 
