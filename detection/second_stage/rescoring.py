@@ -39,6 +39,8 @@ class Decision:
         ``renamed`` (another class), ``silent`` (nothing measured that the model could look at).
     probability : float or None
         Calibrated chance of a real change.
+    heard : tuple of str
+        Witnesses that the model heard; others may speak of the lead later.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class Decision:
     rule_confidence: float
     rule_probabilities: Mapping[str, float]
     change_class: str
+    heard: tuple[str, ...]
 
     def report(self) -> dict[str, Any]:
         """JSON-serialisable."""
@@ -56,6 +59,7 @@ class Decision:
             "rule_class": self.rule_class,
             "rule_confidence": self.rule_confidence,
             "rule_probabilities": dict(self.rule_probabilities),
+            "heard": list(self.heard),
         }
 
 
@@ -151,6 +155,7 @@ def _silent(change: DetectedChange) -> Decision:
         change.confidence,
         dict(change.class_probabilities),
         change.change_class,
+        tuple(sorted(change.witnesses)),
     )
 
 
@@ -170,6 +175,7 @@ def _decide(change: DetectedChange, chance: float, likely: Mapping[str, float], 
         change.confidence,
         dict(change.class_probabilities),
         change_class,
+        tuple(sorted(change.witnesses)),
     )
 
 

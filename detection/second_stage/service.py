@@ -204,7 +204,11 @@ def _source(lead: Lead, runs: dict[UUID, store.RunFacts]) -> Source:
 
 def _example(label: store.Label, lead: Lead, run: store.RunFacts, *, is_real: bool) -> Example:
     first = first_stage_of(lead)
-    seen = Seen(lead.ground, lead.area_m2, lead.area_min_m2, lead.area_max_m2, lead.witnesses)
+    noted = lead.attributes.get("second_stage") or {}
+    heard = {
+        name: lead.witnesses[name] for name in noted.get("heard", lead.witnesses) if name in lead.witnesses
+    }
+    seen = Seen(lead.ground, lead.area_m2, lead.area_min_m2, lead.area_max_m2, heard)
     occasion = Occasion(
         lead.source, lead.observed_from, lead.observed_to, run.residual_px, run.no_change_control
     )

@@ -10,6 +10,8 @@ from uuid import UUID
 from starlette.testclient import TestClient
 
 from detection import service as detection
+from detection.second_stage.models import shipped_model
+from detection.second_stage.service import verdict_examples
 from foundation.clock import SteppedClock
 from foundation.runtime import Runtime
 
@@ -84,3 +86,29 @@ def test_a_period_and_an_area_bound_what_is_counted(
     assert sign_in("guard").get(path).status_code == 403
     bad = manager.get(path, params={"from": "2026-09-09", "to": "2026-09-08"})
     assert (bad.status_code, bad.json()["code"]) == (422, "detection.quality.bad_period")
+
+
+def test_what_a_verdict_teaches_is_what_detection_saw(
+    web_runtime: Runtime, clock: SteppedClock, rows: Rows
+) -> None:
+    """The facts of a stored lead give the chance that was noted when it was found: training sees no other."""
+    for row in rows("SELECT patch_id FROM patch"):
+        sign(web_runtime, clock, row["patch_id"], UNLAWFUL)
+    model = shipped_model()
+    assert model is not None
+    with web_runtime.database.transaction(web_runtime.system) as session:
+        examples = verdict_examples(session, web_runtime.system)
+    noted = {
+        str(row["lead_id"]): row["attributes"]["second_stage"]
+        for row in rows("SELECT lead_id, attributes FROM lead WHERE run_id IS NOT NULL")
+    }
+    assert len(examples) == len(noted) >= 6
+    chances = model.chances([one.facts for one in examples]).is_real
+    for one, chance in zip(examples, chances, strict=True):
+        told = noted[one.key.split()[1]]
+        assert told["model_sha256"] == model.sha256
+        assert told["probability"] == round(float(chance), 4)
+        assert one.group.startswith("township 410883")
+    (run,) = rows("SELECT statistics FROM detection_run")
+    counts = run["statistics"]["second_stage"]["counts"]
+    assert sum(counts.values()) == run["statistics"]["changes"]
