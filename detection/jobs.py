@@ -90,13 +90,9 @@ def detect(
     outlines = [change.outline for change in detection.real_changes]
     chips = _keep_chips(runtime, before, after, outlines)
     heard = opinions(runtime, before.county_code, (before.acquired_at, after.acquired_at), outlines)
+    run = runs.Run(run_id, before, after, rescored, chips, change_sha256, mask_sha256, heard)
     with runtime.database.transaction(runtime.system) as session:
-        runs.record_run(
-            session,
-            runtime.system,
-            runs.Run(run_id, before, after, rescored, chips, change_sha256, mask_sha256, heard),
-            runtime.clock(),
-        )
+        runs.record_run(session, runtime.system, run, runtime.clock())
     shutil.rmtree(spool, ignore_errors=True)
     return run_id
 
