@@ -16,6 +16,10 @@ from detection.pixels.detectors.index_difference import (
     index_statistics,
     spectral_indices,
 )
+from detection.pixels.indices import BandRoles
+from detection.pixels.kinds.indices import spectral_kind
+from detection.pixels.kinds.windows import ObjectWindow
+from detection.pixels.normalise import Normalisation
 from detection.pixels.threshold import choose_cut
 from foundation.errors import InvalidInput
 from ingest.pair import PairPixels
@@ -124,6 +128,20 @@ def test_another_light_and_haze_move_no_index_of_unchanged_land():
     assert (score > 2.5 * cut.value).mean() < 0.02
     changed = fit.score(pair("concrete"))
     assert np.median(changed[place()]) > 3.0 * np.median(changed[~place()])
+
+
+def test_bands_are_taken_by_their_roles_in_whatever_order():
+    block = pair("blue_roof")
+    order = [5, 3, 0, 1, 2, 4]
+    mixed = PairPixels(block.before[order], block.after[order], block.is_valid)
+    roles = BandRoles({SIX[number]: place for place, number in enumerate(order)}, None)
+    window = ObjectWindow(
+        mixed, place(), np.zeros(SHAPE, np.int32), "change", 10.0, roles, Normalisation.identity(6)
+    )
+    verdict = spectral_kind([mixed], roles)(window)
+    assert verdict.change_class == "new_building"
+    assert verdict.statistics["moved_blueness"] > 4
+    assert spectral_kind([mixed], BandRoles({}, None))(window).change_class == "other"
 
 
 def test_hidden_objects_tell_nothing():
