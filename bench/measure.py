@@ -1,4 +1,4 @@
-"""Measurements of a row: works in turn, each in a fresh process, as many rounds as asked."""
+"""Measurements of a row: works in turn, each in a process of its own, as many rounds as asked."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bench.rows import Growth, Row, Size, Work
+from bench.worker import MARK
 
 THREAD_SETTINGS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
@@ -76,40 +80,114 @@ def measure_row(
     row: Row, *, folder: Path, size: Size, rounds: int, tell: Tell
 ) -> tuple[list[Record], list[Failure]]:
     """All works of a row, ``rounds`` times in turn; every second round backwards."""
-    failures = [
-        Failure(row.name, work.name, reason, True) for work in row.works if (reason := _missing(work))
-    ]
-    left_out = {failure.work for failure in failures}
-    records = []
-    for number in range(rounds):
-        for work in row.works[:: -1 if number % 2 else 1]:
-            if work.name in left_out:
-                continue
-            tell(f"{row.name} {work.name} {number + 1}/{rounds}")
-            place = _place(folder, row.side(size), row.compression, row.bands)
-            found = _one(row.name, work, place, number)
-            if isinstance(found, Failure):
-                failures.append(found)
-                left_out.add(work.name)
-            else:
-                records.append(found)
-    return records, failures
+    place = _place(folder, row.side(size), row.compression, row.bands)
+    return _in_turn(row.name, [(work, place) for work in row.works], rounds, tell)
 
 
 def measure_growth(
     growth: Growth, *, folder: Path, size: Size, rounds: int, tell: Tell
 ) -> tuple[list[Record], list[Failure]]:
     """The work at each of its sizes, ``rounds`` times in turn."""
+    places = [_place(folder, side_px, growth.compression, growth.bands) for side_px in growth.sides(size)]
+    return _in_turn(growth.name, [(growth.work, place) for place in places], rounds, tell)
+
+
+def _in_turn(
+    row: str, tasks: Sequence[tuple[Work, dict[str, Any]]], rounds: int, tell: Tell
+) -> tuple[list[Record], list[Failure]]:
     records: list[Record] = []
-    for number in range(rounds):
-        for side_px in growth.sides(size):
-            tell(f"{growth.name} {side_px} px {number + 1}/{rounds}")
-            place = _place(folder, side_px, growth.compression, growth.bands)
-            found = _one(growth.name, growth.work, place, number)
-            if isinstance(found, Failure):
-                return records, [found]
-            records.append(found)
-    return records, []
+    failures: list[Failure] = []
+    with ExitStack() as stack:
+        ready: list[tuple[Work, dict[str, Any], ReadyWork]] = []
+        for work, place in tasks:
+            missing = _missing(work)
+            tell(f"{row} {work.name} {place['side_px']} px")
+            try:
+                if not missing:
+                    ready.append((work, place, stack.enter_context(ReadyWork(work, place))))
+            except WorkFailed as error:
+                failures.append(Failure(row, work.name, str(error), False))
+            if missing:
+                failures.append(Failure(row, work.name, missing, True))
+        for number in range(rounds):
+            for entry in ready[:: -1 if number % 2 else 1]:
+                work, place, ready_work = entry
+                try:
+                    records.append(_record(row, work, place, number, ready_work.measured()))
+                except WorkFailed as error:
+                    failures.append(Failure(row, work.name, str(error), False))
+                    ready.remove(entry)
+    return records, failures
+
+
+class WorkFailed(Exception):
+    """A work that ended badly; the text says how."""
+
+
+class ReadyWork:
+    """A work made ready in a process of its own; a context manager."""
+
+    def __init__(self, work: Work, place: dict[str, Any]) -> None:
+        self._request = {
+            "maker": work.maker,
+            "place": place,
+            "options": dict(work.options),
+            "warm": work.is_warmed,
+        }
+        self._warm_cpu_s = 0.0
+
+    def __enter__(self) -> Self:
+        self._complaints = tempfile.TemporaryFile("w+")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            text=True,
+            cwd=PROJECT,
+            env={**os.environ, **ONE_THREAD, "GDAL_CACHEMAX": str(CACHE_MIB)},
+        )
+        try:
+            self._warm_cpu_s = self._asked(json.dumps(self._request))["warm_cpu_s"]
+        except WorkFailed:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._complaints.close()
+
+    def measured(self) -> dict[str, Any]:
+        """One measurement, see `worker.measure`, with ``warm_cpu_s`` of the first call.
+
+        Raises
+        ------
+        WorkFailed
+            With the last line that the work complained.
+        """
+        return {**self._asked("go"), "warm_cpu_s": self._warm_cpu_s}
+
+    def _asked(self, line: str) -> dict[str, Any]:
+        sink, source = self._process.stdin, self._process.stdout
+        if sink is None or source is None:
+            raise WorkFailed("no pipe")
+        limit = threading.Timer(TIME_LIMIT_S, self._process.kill)
+        limit.start()
+        try:
+            sink.write(line + "\n")
+            sink.flush()
+            for text in source:
+                if text.startswith(MARK):
+                    found: dict[str, Any] = json.loads(text.removeprefix(MARK))
+                    return found
+        except BrokenPipeError:
+            pass
+        finally:
+            limit.cancel()
+        self._complaints.seek(0)
+        raise WorkFailed(_last_line(self._complaints.read()))
 
 
 def _place(folder: Path, side_px: int, compression: str, bands: int) -> dict[str, Any]:
@@ -123,27 +201,6 @@ def _missing(work: Work) -> str:
         if not MET[kind](name):
             return f"{kind} {name} is not there"
     return ""
-
-
-def _one(row: str, work: Work, place: dict[str, Any], number: int) -> Record | Failure:
-    request = {"maker": work.maker, "place": place, "options": dict(work.options), "warm": work.is_warmed}
-    environment = {**os.environ, **ONE_THREAD, "GDAL_CACHEMAX": str(CACHE_MIB)}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "bench.worker"],
-            input=json.dumps(request),
-            capture_output=True,
-            text=True,
-            cwd=PROJECT,
-            env=environment,
-            timeout=TIME_LIMIT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Failure(row, work.name, f"took longer than {TIME_LIMIT_S} s", False)
-    if done.returncode != 0:
-        return Failure(row, work.name, _last_line(done.stderr), False)
-    return _record(row, work, place, number, json.loads(done.stdout.splitlines()[-1]))
 
 
 def _record(row: str, work: Work, place: dict[str, Any], number: int, found: dict[str, Any]) -> Record:

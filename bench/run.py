@@ -21,12 +21,12 @@ SUITES: dict[str, Suite] = {suite.name: suite for suite in (detection.SUITE,)}
 
 
 def known_names() -> list[str]:
-    """Suites, rows and growths that can be asked for."""
+    """Suites, rows, growths and gates that can be asked for."""
     names = list(SUITES)
     for suite in SUITES.values():
         names += [row.name for row in suite.rows]
         names += [growth.name for growth in suite.growths]
-    return names
+    return list(dict.fromkeys([*names, *(gate.name for gate in read_gates())]))
 
 
 def run_bench(
@@ -89,9 +89,10 @@ def run_bench(
 
 
 def _chosen(names: Sequence[str]) -> list[Row | Growth]:
-    """Rows and growths in the order of their suites."""
+    """Rows and growths in the order of their suites; a gate's name asks for its row."""
+    asked = {*names, *(gate.row for gate in read_gates() if gate.name in names)}
     chosen: list[Row | Growth] = []
     for suite in SUITES.values():
         entries: tuple[Row | Growth, ...] = (*suite.rows, *suite.growths)
-        chosen += [entry for entry in entries if not names or suite.name in names or entry.name in names]
+        chosen += [entry for entry in entries if not names or suite.name in names or entry.name in asked]
     return chosen

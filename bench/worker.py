@@ -1,5 +1,7 @@
-"""One measurement in a process of its own: reads a request as JSON, writes the measurement as JSON.
+"""Measurements of one work: a process that imports and warms up once, and forks a fresh child for each.
 
+The first line read is a request as JSON; it is answered when the job is ready. Each further line is answered
+by the measurement of a child that starts from there, so that no run sees what an earlier one left behind.
 Imports, a first call on a small scene (compiled kernels, caches of coordinate systems) and the making of the
 scene lie outside the clock; everything else that a work does lies inside, its child processes included.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import os
 import resource
 import sys
 import time
@@ -18,19 +21,15 @@ from typing import Any
 from bench.jobs import Job, Place
 
 WARM_SIDE_PX = 512
+MARK = "measured "
+"""Begins the lines that answer; whatever else a library prints is passed over."""
 CLEAR_PEAK = "5"
 """Written to ``/proc/self/clear_refs`` this makes the kernel forget the peak of the resident set so far."""
 
 
-def measure(request: dict[str, Any]) -> dict[str, Any]:
-    """Run one job under the clock.
-
-    Parameters
-    ----------
-    request : dict
-        ``maker`` as ``module:function``, ``place`` (see `Place`), ``options`` of the maker, ``warm`` whether
-        to run on a small scene first.
-    """
+def serve() -> None:
+    """Answer the lines of the standard input until it ends."""
+    request = json.loads(sys.stdin.readline())
     place = Place(**{**request["place"], "folder": Path(request["place"]["folder"])})
     warm_cpu_s = 0.0
     if request["warm"]:
@@ -41,6 +40,18 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
         warm_cpu_s = _cpu_s() - started
     job = _made(request, place)
     gc.collect()
+    _answer({"warm_cpu_s": warm_cpu_s})
+    for _ in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            _answer(measure(job))
+            os._exit(0)
+        if os.waitpid(child, 0)[1] != 0:
+            sys.exit(1)
+
+
+def measure(job: Job) -> dict[str, Any]:
+    """Run a job under the clock, in this process."""
     start_kib = _reset_peak_kib()
     load = _busy_s()
     wall, cpu = time.perf_counter(), _cpu_s()
@@ -52,13 +63,17 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     return {
         "cpu_s": cpu_s,
         "wall_s": wall_s,
-        "warm_cpu_s": warm_cpu_s,
         "start_mib": start_kib / 1024,
         "peak_mib": peak_kib / 1024,
         "other_cores": max(busy - cpu_s, 0.0) / max(wall_s, 1e-9),
         "steal_share": steal / max(wall_s, 1e-9),
         "result": {"count": outcome.count, "area": round(outcome.area, 3), **outcome.facts},
     }
+
+
+def _answer(found: dict[str, Any]) -> None:
+    sys.stdout.write("\n" + MARK + json.dumps(found) + "\n")
+    sys.stdout.flush()
 
 
 def _made(request: dict[str, Any], place: Place) -> Job:
@@ -104,4 +119,4 @@ def _busy_s() -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("\n" + json.dumps(measure(json.load(sys.stdin))) + "\n")
+    serve()

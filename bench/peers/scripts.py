@@ -17,6 +17,7 @@ from bench.works.scores import radar_pair
 
 LEAST_PX = 4
 FloatArray = NDArray[np.float64]
+FloatGrid = NDArray[np.float32]
 
 
 def chain(place: Place) -> Job:
@@ -26,7 +27,7 @@ def chain(place: Place) -> Job:
 
     def run() -> list[Any]:
         with rasterio.open(pair.before) as first, rasterio.open(pair.after) as second:
-            before, after = first.read().astype(float), second.read().astype(float)
+            before, after = first.read().astype(np.float32), second.read().astype(np.float32)
             profile = first.profile
         magnitude = _change_vector(before, after)
         mask = magnitude > _otsu(magnitude)
@@ -54,7 +55,7 @@ def change_vector(place: Place, *, otsu: str) -> Job:
     before, after = _arrays(place)
 
     def run() -> NDArray[np.bool_]:
-        magnitude = _change_vector(before.astype(float), after.astype(float))
+        magnitude = _change_vector(before.astype(np.float32), after.astype(np.float32))
         return np.asarray(magnitude > OTSU[otsu](magnitude))
 
     return Job(run, _flagged)
@@ -65,7 +66,7 @@ def sar_log_ratio(place: Place, *, otsu: str) -> Job:
     before, after = radar_pair(place.side_px)
 
     def run() -> NDArray[np.bool_]:
-        first, second = (ndimage.uniform_filter(date.astype(float), 5) for date in (before, after))
+        first, second = (ndimage.uniform_filter(date, 5) for date in (before, after))
         ratio = np.abs(np.log((second + 1e-6) / (first + 1e-6)))
         return np.asarray(ratio > OTSU[otsu](ratio))
 
@@ -120,18 +121,18 @@ def _irmad(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArra
         weights = stats.chi2.sf(chi, bands)
 
 
-def _change_vector(before: FloatArray, after: FloatArray) -> FloatArray:
+def _change_vector(before: FloatGrid, after: FloatGrid) -> FloatGrid:
     """Length of the difference of standardised bands."""
     difference = _standardised(after) - _standardised(before)
-    return np.asarray(np.sqrt((difference**2).sum(axis=0)))
+    return np.asarray(np.sqrt((difference**2).sum(axis=0)), np.float32)
 
 
-def _standardised(grid: FloatArray) -> FloatArray:
+def _standardised(grid: FloatGrid) -> FloatGrid:
     middle, spread = grid.mean(axis=(1, 2), keepdims=True), grid.std(axis=(1, 2), keepdims=True)
-    return np.asarray((grid - middle) / spread)
+    return np.asarray((grid - middle) / spread, np.float32)
 
 
-def _otsu(values: FloatArray) -> float:
+def _otsu(values: FloatGrid) -> float:
     counts, edges = np.histogram(values, 256)
     centres = (edges[:-1] + edges[1:]) / 2
     below, above = np.cumsum(counts), np.cumsum(counts[::-1])[::-1]
@@ -141,7 +142,7 @@ def _otsu(values: FloatArray) -> float:
     return float(centres[:-1][np.argmax(between)])
 
 
-def _otsu_scanning(values: FloatArray) -> float:
+def _otsu_scanning(values: FloatGrid) -> float:
     """Every one of 400 levels tried on all pixels, as public collections of change detection scripts do."""
     best, found = -1.0, float(values.min())
     flat = values.ravel()

@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def record(work: str, *, number: int = 0, pixels: int = 1_000_000, **changed: object) -> Record:
     base = Record(
-        row="R1-zstd9",
+        row="chain-zstd9",
         work=work,
         round=number,
         side_px=1000,
@@ -65,11 +65,11 @@ def test_pairs_are_the_same_for_everyone_and_the_change_is_where_it_was_planted(
 
 
 def test_chain_floor_and_vectoriser_give_right_results_side_by_side(folder: Path) -> None:
-    names = ["R1-zstd9", "R4"]
+    names = ["R1-deflate", "outlines"]
     run = run_bench(names, size="S", rounds=1, folder=folder, **QUIET)
     assert run["wrong_results"] == []
-    assert {gate["gate"] for gate in run["gates"]} == {"R1-zstd9", "R4"}
-    ours = next(item for item in run["records"] if item["row"] == "R1-zstd9" and item["work"] == "ours")
+    assert {gate["gate"] for gate in run["gates"]} == {"R1-deflate", "R4"}
+    ours = next(item for item in run["records"] if item["row"] == "chain-deflate" and item["work"] == "ours")
     assert ours["result"]["planted_found"] >= 0.95
     assert ours["result"]["flagged_elsewhere"] <= 0.001
     assert ours["cpu_s"] > 0
@@ -81,7 +81,7 @@ def test_chain_floor_and_vectoriser_give_right_results_side_by_side(folder: Path
 
 def test_a_missing_peer_is_said_and_a_broken_one_is_a_wrong_result(folder: Path) -> None:
     row = Row(
-        "R2",
+        "peers",
         "",
         (
             Work("absent", "bench.peers.orfeo:mad", needs=("program:no-such-program",)),
@@ -96,9 +96,11 @@ def test_a_missing_peer_is_said_and_a_broken_one_is_a_wrong_result(folder: Path)
 
 
 def test_results_that_differ_are_wrong_whatever_the_time() -> None:
-    rows = [row for row in SUITE.rows if row.name == "R4"]
+    rows = [row for row in SUITE.rows if row.name == "outlines"]
     same = [
-        record(work, row="R4", result={"count": 1, "area": 2.0, "polygons": digest, "valid_share": valid})
+        record(
+            work, row="outlines", result={"count": 1, "area": 2.0, "polygons": digest, "valid_share": valid}
+        )
         for work, digest, valid in (("ours", "a", 1.0), ("gdal", "a", 1.0))
     ]
     assert disagreements(rows, same) == []
@@ -149,10 +151,10 @@ def test_the_command_knows_its_names_and_makes_the_page_from_a_file(tmp_path: Pa
     run = {
         **{"started_at": "2026-11-23T04:00:00+00:00", "seconds": 1.0, "size": "S", "rounds": 1},
         **{"machine": {"processor": "x", "cores": 2, "memory_gib": 1.0, "system": "y", "load_average": []}},
-        **{"versions": {}, "revision": {"commit": "", "is_modified": False}, "titles": {"R1-zstd9": "t"}},
+        **{"versions": {}, "revision": {"commit": "", "is_modified": False}, "titles": {"chain-zstd9": "t"}},
         "gates": [
             {
-                **{"gate": "R1-zstd9", "row": "R1-zstd9", "numerator": "ours", "denominator": "floor"},
+                **{"gate": "R1-zstd9", "row": "chain-zstd9", "numerator": "ours", "denominator": "floor"},
                 **{"metric": "cpu_s", "direction": "max", "target": 1.7, "value": 2.0, "least": 2.0},
                 **{"most": 2.0, "is_held": False},
             }
