@@ -18,7 +18,7 @@ from detection.pixels.chips import outline_in_chip
 from detection.pixels.net.inference import HEADS
 from detection.second_stage import store
 from detection.second_stage.examples import truth_of_verdict
-from detection.second_stage.settings import settings as second_stage_settings
+from detection.second_stage.models import settings as second_stage_settings
 from foundation import access
 from foundation.access import Actor
 from foundation.blobs import BlobStore
