@@ -34,7 +34,7 @@ class DetectedChange:
     area_m2, area_min_m2, area_max_m2 : float
         Ellipsoidal, with the error band of edge and registration; pixels on a pixel grid.
     confidence : float
-        0–1, for ranking; not a calibrated probability.
+        0–1, for ranking. The calibrated chance that the statement holds, where a second stage has spoken.
     witnesses : mapping
         Detector name -> whether it agrees.
     """
