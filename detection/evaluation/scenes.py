@@ -84,15 +84,14 @@ def measure_folder(
     rows = [_pair_row(folder, entry, tell) for entry in policy.get("pair", ())]
     rows += [_crops_row(folder, entry, tell) for entry in policy.get("crops", ())]
     rows += _found_rows(folder, policy, tell)
-    present = [row for row in rows if row.state != "not measured"]
-    if not present and not any(folder.glob("*/*")):
-        raise InvalidInput("detection.evaluate.no_scenes", folder=str(folder))
     for key, measure in (("dates", _dates_row), ("mosaic", _mosaic_row), ("series", _series_row)):
         if key in policy:
             tell(policy[key]["name"])
             rows.append(measure(folder, policy[key]))
     if "camera" in policy:
         rows.append(_camera_row(folder, policy["camera"]))
+    if all(row.state.startswith("not measured") for row in rows):
+        raise InvalidInput("detection.evaluate.no_scenes", folder=str(folder))
     if counties and "counties" in policy:
         rows += [_county_row(seed, policy["counties"], tell) for seed in policy["counties"]["seeds"]]
     return rows

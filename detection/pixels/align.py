@@ -42,6 +42,8 @@ MAX_CHAIN_RESIDUAL_PX = 1.5
 """Steps of a chain add up; beyond this an edge would look like change."""
 FOLLOW_SHARE = 0.1
 FEW_TILES = 30
+CLEAR_SHARE, CLEAR_PX = 0.8, 0.15
+"""A first pass this clear needs no second one."""
 SMALL_PX = 400
 MIN_TILE_PX = 64
 SURE_TILES = 12
@@ -162,6 +164,8 @@ def _two_passes(
     if len(tiles) < MIN_TILES:
         return as_delivered(texture.shape, "too little texture", tiles=len(tiles))
     first = fit_tiles(tiles, texture.shape)
+    if first.inlier_share >= CLEAR_SHARE and first.residual_px < CLEAR_PX and not is_refined:
+        return first
     if first.inlier_share < FOLLOW_SHARE or not np.isfinite(first.residual_px):
         if not is_refined:
             return first
