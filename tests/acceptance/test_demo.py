@@ -104,7 +104,7 @@ def test_killed_at_any_step_the_next_start_goes_on(installation: Installation, s
     done = installation.run("demo", "--size", "small", "--no-serve")
     assert done.returncode == 0, done.stderr[-3000:]
     ((scenes, *_rest),) = ask(installation, COUNTS)
-    assert scenes == 2
+    assert scenes == 4
     doubled = (
         "SELECT count(*) FROM (SELECT lead_id FROM patch_lead WHERE detached_at IS NULL"
         " GROUP BY lead_id HAVING count(*) > 1) d"
