@@ -92,8 +92,7 @@ def import_scene(
     runtime.blobs.require_room()
     progress("check", 0.0)
     image = check_image(path)
-    if kind == SURFACE and len(image.bands) != 1:
-        raise InvalidInput("ingest.scene.not_a_surface", file=path.name, bands=len(image.bands))
+    _refuse_pictures(image, kind)
     with runtime.database.transaction(runtime.system) as session:
         known = service.find_imported_scene(session, runtime.system, image.info.sha256)
     if known is not None:
@@ -117,6 +116,11 @@ def import_scene(
         stored = service.register_scene(session, runtime.system, scene)
     progress("done", 1.0)
     return stored
+
+
+def _refuse_pictures(image: CheckedImage, kind: str) -> None:
+    if kind == SURFACE and len(image.bands) != 1:
+        raise InvalidInput("ingest.scene.not_a_surface", file=image.info.path.name, bands=len(image.bands))
 
 
 def _store_cog(runtime: Runtime, path: Path, progress: Progress) -> str:
