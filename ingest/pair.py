@@ -25,6 +25,7 @@ from rasterio.windows import Window
 
 from foundation.errors import InvalidInput
 from ingest.raster import (
+    HIDDEN_CLASSES,
     PICTURE_DRIVERS,
     RasterGrid,
     RasterInfo,
@@ -32,6 +33,7 @@ from ingest.raster import (
     open_raster,
     parse_acquired,
     read_part,
+    without_classes,
 )
 
 PROBE_SIDE = 128
@@ -137,8 +139,8 @@ def open_pair(
         ``.same_date``, ``.date_order``, ``.band_count``, ``.size_differs``, ``.mixed_georeference``,
         ``.no_overlap``, ``.nodata_everywhere``.
     """
-    first = describe_raster(before, pixel_grid=pixel_grid)
-    second = describe_raster(after, pixel_grid=pixel_grid)
+    first = without_classes(describe_raster(before, pixel_grid=pixel_grid))
+    second = without_classes(describe_raster(after, pixel_grid=pixel_grid))
     if first.sha256 == second.sha256:
         raise InvalidInput("ingest.pair.same_file", before=before.name, after=after.name)
     before_at, after_at = _ordered_dates(first, second, before_date=before_date, after_date=after_date)
@@ -161,13 +163,18 @@ class PairReader:
         self._stack = contextlib.ExitStack()
         self._before: Any = None
         self._after: Any = None
+        self._after_classes: Any = None
         self._pictures: dict[Path, tuple[NDArray[np.float32], NDArray[np.bool_]]] = {}
 
     def __enter__(self) -> PairReader:
         self._before = self._stack.enter_context(open_raster(self.pair.before.path, self.pair.before.driver))
         self._after = self._stack.enter_context(open_raster(self.pair.after.path, self.pair.after.driver))
+        self._after_classes = self._after
         if not self.pair.same_grid:
-            self._after = self._stack.enter_context(_warped(self._after, self.pair))
+            plain = self._after
+            self._after = self._stack.enter_context(_warped(plain, self.pair))
+            if self.pair.after.classes is not None:
+                self._after_classes = self._stack.enter_context(_warped(plain, self.pair, is_classes=True))
         return self
 
     def __exit__(
@@ -177,11 +184,13 @@ class PairReader:
 
     def read_before(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """BEFORE on a block: float32 (bands, rows, cols) and validity (rows, cols)."""
-        return self._read(self._before, self.pair.before, box, is_warped=False)
+        pixels, is_valid = self._read(self._before, self.pair.before, box, is_warped=False)
+        return _seen(pixels, is_valid, self._before, self.pair.before, box)
 
     def read_after(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """AFTER on a block of BEFORE's grid, not yet co-registered."""
-        return self._read(self._after, self.pair.after, box, is_warped=not self.pair.same_grid)
+        pixels, is_valid = self._read(self._after, self.pair.after, box, is_warped=not self.pair.same_grid)
+        return _seen(pixels, is_valid, self._after_classes, self.pair.after, box)
 
     def _read(
         self, source: Any, info: RasterInfo, box: Box, *, is_warped: bool
@@ -199,7 +208,7 @@ def _read(
     source: Any, info: RasterInfo, box: Box, *, is_warped: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     window = Window(box.col, box.row, box.cols, box.rows)
-    indexes = list(range(1, info.bands + 1))
+    indexes = list(info.indexes or range(1, info.bands + 1))
     raw = read_part(source, window, indexes, info.path)
     if is_warped or (info.has_mask and info.nodata is None):
         is_valid = source.dataset_mask(window=window) > 0
@@ -220,15 +229,30 @@ def _read(
     return pixels, is_valid
 
 
-def _warped(source: Any, pair: ImagePair) -> Any:
-    """AFTER as a view on BEFORE's grid: bilinear, or averaged where AFTER is the finer one."""
+def _seen(
+    pixels: NDArray[np.float32], is_valid: NDArray[np.bool_], source: Any, info: RasterInfo, box: Box
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Without what the file's own class band calls cloud, shadow or worse."""
+    if info.classes is None:
+        return pixels, is_valid
+    number, name = info.classes
+    window = Window(box.col, box.row, box.cols, box.rows)
+    classes = read_part(source, window, [number], info.path)[0]
+    is_valid &= ~np.isin(classes, list(HIDDEN_CLASSES[name]))
+    pixels[:, ~is_valid] = 0.0
+    return pixels, is_valid
+
+
+def _warped(source: Any, pair: ImagePair, *, is_classes: bool = False) -> Any:
+    """AFTER as a view on BEFORE's grid: cubic, averaged where AFTER is the finer one; classes as they are."""
     scale = _scale_ratio(pair)
+    smooth = Resampling.average if scale > 1.6 else Resampling.cubic
     options: dict[str, Any] = {
         "crs": rasterio.crs.CRS.from_wkt(pair.grid.crs_wkt),
         "transform": pair.grid.transform,
         "width": pair.grid.cols,
         "height": pair.grid.rows,
-        "resampling": Resampling.average if scale > 1.6 else Resampling.cubic,
+        "resampling": Resampling.nearest if is_classes else smooth,
         "tolerance": 0.05,
         "warp_mem_limit": 64,
     }

@@ -13,11 +13,12 @@ import math
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,34 @@ class RasterInfo:
     sensor: str | None
     sha256: str
     has_mask: bool
+    indexes: tuple[int, ...] = ()
+    """Numbers of the bands that hold data, from 1; empty: all."""
+    classes: tuple[int, str] | None = None
+    """Number and name of the band that tells cloud and shadow; see :data:`HIDDEN_CLASSES`."""
+
+
+HIDDEN_CLASSES: Mapping[str, frozenset[int]] = MappingProxyType(
+    {"scl": frozenset({0, 1, 3, 8, 9, 10, 11}), "cloud": frozenset(range(1, 256))}
+)
+"""Values of a class band that say: nothing to see. Scene classification of Sentinel-2 level 2A: no data,
+saturated, cloud shadow, cloud medium and high, cirrus, snow; of a cloud band anything but 0."""
+
+
+def without_classes(info: RasterInfo) -> RasterInfo:
+    """The raster as its data bands alone, with the class band set apart; itself where it has none."""
+    names = [text.strip().lower() for text in info.descriptions]
+    told = [(number, name) for number, name in enumerate(names, start=1) if name in HIDDEN_CLASSES]
+    if not told or len(told) == info.bands:
+        return info
+    indexes = tuple(number for number in range(1, info.bands + 1) if number not in dict(told))
+    return replace(
+        info,
+        bands=len(indexes),
+        descriptions=tuple(info.descriptions[number - 1] for number in indexes),
+        colors=tuple(info.colors[number - 1] for number in indexes),
+        indexes=indexes,
+        classes=told[0],
+    )
 
 
 @lru_cache(maxsize=64)

@@ -31,6 +31,8 @@ from ingest.pair import Box, ImagePair, PairPixels
 FINE_GSD_M = 5.0
 LOW_SHARE = 0.9
 """Hysteresis: an object grows to this share of the cut from any pixel above it."""
+SMOOTH_ALREADY = frozenset({"cross_sensor"})
+"""Detectors whose scores follow edges already: their objects do not grow below the cut."""
 SAMPLE_SIDE_PX = 256
 WHOLE_SAMPLE_PX = 1 << 20
 SAMPLE_BLOCKS = 40
@@ -62,6 +64,11 @@ class Fit:
         """Pixels beyond a block on which its scores depend."""
         return max(DETECTORS[name].spec.halo_px for name in self.scorers)
 
+    @property
+    def low_share(self) -> float:
+        """Share of the cut to which objects grow."""
+        return 1.0 if SMOOTH_ALREADY.issuperset(self.deciding) else LOW_SHARE
+
     def relative(self, name: str, pixels: PairPixels) -> NDArray[np.float32]:
         """Score of one detector in units of its cut: 1 is where change begins."""
         return self.scorers[name].score(pixels) / np.float32(self.cuts[name].value)
@@ -84,7 +91,7 @@ class Fit:
                 score = scorer.score(pixels)
             _hear(score, np.float32(1.0 / self.cuts[name].value), np.uint8(1 << bit), fused, witnesses)
         levels = np.empty(fused.shape, np.uint8)
-        _level(fused, pixels.is_valid, np.float32(len(self.deciding)), levels)
+        _level(fused, pixels.is_valid, np.float32(len(self.deciding)), np.float32(self.low_share), levels)
         if codes is not None:
             codes[levels == 0] = 0
         return levels, witnesses, codes
@@ -129,13 +136,17 @@ def _hear(
 
 @compiled_fast
 def _level(
-    fused: NDArray[np.float32], is_valid: NDArray[np.bool_], voices: np.float32, levels: NDArray[np.uint8]
+    fused: NDArray[np.float32],
+    is_valid: NDArray[np.bool_],
+    voices: np.float32,
+    low_share: np.float32,
+    levels: NDArray[np.uint8],
 ) -> None:
     rows, cols = fused.shape
     for row in range(rows):
         for col in range(cols):
             mean = fused[row, col] / voices
-            level = HIGH if mean >= 1.0 else (LOW if mean >= LOW_SHARE else 0)
+            level = HIGH if mean >= 1.0 else (LOW if mean >= low_share else 0)
             levels[row, col] = level if is_valid[row, col] else UNSEEN
 
 

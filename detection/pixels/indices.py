@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.pixels.detectors.base import Samples
+from ingest.pair import PairPixels
 from ingest.raster import RasterInfo
 
 FloatGrid = NDArray[np.float32]
@@ -53,7 +53,7 @@ class BandRoles:
         return self.reflectance_scale is not None and self.has("blue", "green", "red", "nir")
 
 
-def band_roles(info: RasterInfo, samples: Samples) -> BandRoles:
+def band_roles(info: RasterInfo, samples: Sequence[PairPixels]) -> BandRoles:
     """Roles by the bands' descriptions, else by the usual order for their number.
 
     Reflectance is recognised by its range: floats up to 1.6, or integers wider than 8 bits of which 99.9 %
@@ -68,7 +68,7 @@ def band_roles(info: RasterInfo, samples: Samples) -> BandRoles:
     return BandRoles(index, _reflectance_scale(info, samples))
 
 
-def _reflectance_scale(info: RasterInfo, samples: Samples) -> float | None:
+def _reflectance_scale(info: RasterInfo, samples: Sequence[PairPixels]) -> float | None:
     values = [block.before[:, block.is_valid].ravel()[::7] for block in samples if block.is_valid.any()]
     if not values or info.dtype == "uint8":
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from detection.pixels.detectors.registry import PANELS, SensorChoice, choose_sen
 from detection.pixels.detectors.siamese import SiameseFit
 from detection.pixels.detectors.surface_height import SurfaceHeightFit, height_rules
 from detection.pixels.executor import BLOCK_PX, Executor, Threads, default_workers
-from detection.pixels.fitting import FINE_GSD_M, LOW_SHARE, Fit, fit_panel, no_change_control, read_samples
+from detection.pixels.fitting import FINE_GSD_M, Fit, fit_panel, no_change_control, read_samples
 from detection.pixels.kinds.heads import head_kind
 from detection.pixels.kinds.height import surface_model_kind
+from detection.pixels.kinds.indices import spectral_kind
 from detection.pixels.kinds.rules import surface_kind
 from detection.pixels.kinds.windows import UNKNOWN, Kind, ObjectWindow, Verdict, no_kind
 from detection.pixels.objects.outlines import outline_objects
@@ -58,6 +60,7 @@ class _Run:
     fit: Fit
     samples: Sequence[PairPixels]
     min_area_m2: float | None
+    is_typed: bool
 
     @property
     def is_fine(self) -> bool:
@@ -73,15 +76,20 @@ class _Run:
             min_area_m2 = height_rules()["change"]["min_area_m2"]
         return min_object_px(self.pair.grid.gsd_m(), min_area_m2, is_fine=self.is_fine)
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """What tells the class of an object."""
+        if not self.is_typed:
+            return no_kind
         if self.fit.surfaces is not None:
             return surface_kind(self.fit.surfaces)
         deciding = self.fit.scorers[self.fit.deciding[0]]
         if isinstance(deciding, SurfaceHeightFit):
             return surface_model_kind(deciding)
-        return head_kind if isinstance(deciding, SiameseFit) else no_kind
+        if isinstance(deciding, SiameseFit):
+            return head_kind
+        is_spectral = self.choice.sensor == "multispectral"
+        return spectral_kind(self.samples, self.fit.roles) if is_spectral else no_kind
 
 
 def detect_pair(  # noqa: PLR0913  every option is a keyword
@@ -100,6 +108,7 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     block_px: int | None = None,
     executor: Executor | None = None,
     spool: Path | None = None,
+    is_typed: bool = True,
 ) -> Detection:
     """Find what changed between two rasters of one place.
 
@@ -122,6 +131,8 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     executor : Executor, optional
         Where blocks are scored; by default on threads. The result does not depend on it, nor on ``block_px``,
         which is chosen by the detectors' reach where it is not given.
+    is_typed : bool
+        Whether each object is looked at once more to tell what it is; else all are ``other``.
     spool : Path, optional
         Folder that keeps finished rows of blocks, so that a killed run goes on; see `scoring.score_scene`.
 
@@ -159,7 +170,7 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
         spool=spool,
     )
     tell("outline", 0.0)
-    run = _Run(pair, choice, registration, screen, fit, samples, min_area_m2)
+    run = _Run(pair, choice, registration, screen, fit, samples, min_area_m2, is_typed)
     detection = _assemble(run, scores, progress=lambda share: tell("classify", share))
     tell("done", 1.0)
     return detection
@@ -281,7 +292,7 @@ def _confidence(verdict: Verdict, witnesses: Mapping[str, float]) -> float:
 def _detection(run: _Run, changes: tuple[DetectedChange, ...], objects: Runs, hidden: Runs) -> Detection:
     pair, fit = run.pair, run.fit
     parameters = {
-        "low_share": LOW_SHARE,
+        "low_share": fit.low_share,
         "min_object_px": round(run.min_px, 3),
         "is_fine": run.is_fine,
         "sample_blocks": len(run.samples),
