@@ -180,9 +180,17 @@ def distance_to_m(lead: Lead, outline: BaseGeometry) -> float:
     return distance_m((x0 / factor, y0), (x1 / factor, y1))
 
 
-def lock_cells(leads: Sequence[Lead]) -> list[int]:
-    """Numbers of the grid cells that leads touch, in order: fusion locks them one after the other."""
-    return sorted({number for lead in leads for number in _cells(lead)})
+def lock_cells(leads: Sequence[Lead], *, reach_deg: float = 0.0) -> list[int]:
+    """Numbers of the grid cells that leads touch, in order: fusion locks them one after the other.
+
+    Parameters
+    ----------
+    reach_deg : float
+        Further around leads with outlines: with the cells of a sighting that may join them.
+    """
+    return sorted(
+        {number for lead in leads for number in _cells(lead, 0.0 if lead.is_sighting else reach_deg)}
+    )
 
 
 def _place_drawn(
@@ -305,8 +313,9 @@ def _meets(lead: Lead, group: Group, fusion: Mapping[str, Any]) -> bool:
     ) and distance_to_m(lead, shape.outline) <= (lead.radius_m or 0.0)
 
 
-def _cells(lead: Lead) -> Iterator[int]:
+def _cells(lead: Lead, reach_deg: float) -> Iterator[int]:
     west, south, east, north = lead.ground.bounds
+    west, south, east, north = west - reach_deg, south - reach_deg, east + reach_deg, north + reach_deg
     for column in range(int(west // LOCK_CELL_DEG), int(east // LOCK_CELL_DEG) + 1):
         for row in range(int(south // LOCK_CELL_DEG), int(north // LOCK_CELL_DEG) + 1):
             yield column << 16 | row

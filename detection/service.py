@@ -90,14 +90,13 @@ def fuse(session: Session, actor: Actor, lead_ids: Sequence[UUID] | None, now: d
     leads = store.unattached(session, lead_ids)
     if not leads:
         return Fusion((), (), ())
-    if lead_ids is not None:
-        leads = list(
-            {lead.lead_id: lead for lead in [*leads, *store.sightings_near(session, leads)]}.values()
-        )
-    store.lock_ground(session, lock_cells(leads))
+    store.lock_ground(session, lock_cells(leads, reach_deg=2 * store.SIGHTING_REACH_DEG))
+    # Read again: what others did before they let go of the ground is seen from here on.
     leads = store.unattached(session, [lead.lead_id for lead in leads])
     if not leads:
         return Fusion((), (), ())
+    near = store.sightings_near(session, leads)
+    leads = list({lead.lead_id: lead for lead in [*leads, *near]}.values())
     candidates = store.candidates_near(session, leads, is_locking=True)
     parted = store.parted(session, [lead.lead_id for lead in leads])
     plan = plan_fusion(leads, candidates, fusion, parted=parted)

@@ -37,8 +37,8 @@ LOCK_SPACE_NUMBER = 4108
 VILLAGE_LEVEL = 5
 METRES_A_DEGREE = 66_000.0
 """At least so many metres make a degree anywhere in China: boxes widened by it are wide enough."""
-SIGHTING_REACH_DEG = 0.02
-"""Farther than the error of any sighting that may join a patch unasked."""
+SIGHTING_REACH_DEG = 0.005
+"""Farther than the place of any sighting that may join a patch unasked lies from it."""
 
 
 def find_run(session: Session, run_id: UUID) -> DetectionRunRow | None:

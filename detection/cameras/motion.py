@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -165,7 +165,7 @@ class PresetWatch:
         standing = [entry for entry in self._quiet_until[kind] if entry[1] > at_s]
         known = [entry for entry in standing if shared_area(entry[0], box) > 0.1]
         rest = [entry for entry in standing if entry not in known]
-        self._quiet_until[kind] = [*rest, (box, until_s)]
+        self._quiet_until[kind] = [*rest, (_hull([box, *(entry[0] for entry in known)]), until_s)]
         return not known
 
     def _is_plume(self, box: Box, at_s: float) -> bool:
@@ -182,6 +182,13 @@ class PresetWatch:
 
 CONFIDENCE: Mapping[str, float] = {"dwelling_object": 0.6, "smoke": 0.5, "fire": 0.5}
 """For ranking: by rule, without a look at what the thing is."""
+
+
+def _hull(boxes: Sequence[Box]) -> Box:
+    """The smallest box around some."""
+    left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
+    right, bottom = max(box[0] + box[2] for box in boxes), max(box[1] + box[3] for box in boxes)
+    return left, top, right - left, bottom - top
 
 
 def watched_pixels(preset: Preset, shape: tuple[int, ...]) -> Mask:

@@ -128,14 +128,10 @@ class Flames:
     def __init__(self, is_watched: Mask, rules: Mapping[str, Any], frames: int) -> None:
         self._is_watched, self._rules = is_watched, rules
         self._glows: deque[Mask] = deque(maxlen=frames)
-        self._flicker: deque[FloatImage] = deque(maxlen=frames - 1)
-        self._former: FloatImage | None = None
 
     def restart(self) -> None:
         """Forget what was followed."""
         self._glows.clear()
-        self._flicker.clear()
-        self._former = None
 
     def see(self, frame: FloatImage, is_foreground: Mask) -> list[Box]:
         """Take one frame in; boxes of flames."""
@@ -143,24 +139,29 @@ class Flames:
         glows = (red >= self._rules["min_red"]) & (red - blue >= self._rules["min_red_over_blue"])
         glows &= (red >= green) & (green >= blue) & is_foreground & self._is_watched
         self._glows.append(glows)
-        if self._former is not None:
-            self._flicker.append(
-                np.asarray(cv2.transform(np.abs(frame - self._former), np.full((1, 3), 1 / 3)), np.float32)
-            )
-        self._former = frame
         if len(self._glows) < (self._glows.maxlen or 0):
             return []
         often: NDArray[np.float32] = np.mean(self._glows, axis=0, dtype=np.float32)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(
-            (often >= 0.5).astype(np.uint8), connectivity=8
-        )
-        unrest = np.median(self._flicker, axis=0)
+        count, _, stats, _ = cv2.connectedComponentsWithStats((often >= 0.5).astype(np.uint8), connectivity=8)
         return [
             (int(stats[n][0]), int(stats[n][1]), int(stats[n][2]), int(stats[n][3]))
             for n in range(1, count)
             if stats[n][4] >= self._rules["min_area_px"]
-            and float(unrest[labels == n].mean()) >= self._rules["min_flicker"]
+            and self._restlessness(stats[n]) >= self._rules["min_restless"]
         ]
+
+    def _restlessness(self, stats: NDArray[np.int32]) -> float:
+        """Usual share of the glow about a box that comes or goes from one frame to the next: 0 for paint."""
+        column, row, width, height = (int(value) for value in stats[:4])
+        window = (
+            slice(max(row - height, 0), row + 2 * height),
+            slice(max(column - width, 0), column + 2 * width),
+        )
+        shares = []
+        for before, after in pairwise(self._glows):
+            either = int((before[window] | after[window]).sum())
+            shares.append(int((before[window] ^ after[window]).sum()) / either if either else 0.0)
+        return float(np.median(shares))
 
 
 def _is_same_veil(former: Veil, veil: Veil) -> bool:

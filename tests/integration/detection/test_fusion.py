@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Barrier
+from time import sleep
 from uuid import UUID, uuid4
 
 import pytest
@@ -119,6 +120,29 @@ def test_leads_that_arrive_at_once_make_one_patch(runtime: Runtime) -> None:
     with runtime.database.transaction(runtime.system) as session:
         assert len(service.list_patches(session, runtime.system)) == 3
         assert verify_chain(session) is None
+
+
+@pytest.mark.parametrize("is_camera_first", [True, False])
+def test_who_comes_while_another_holds_the_ground_sees_what_it_did(
+    runtime: Runtime, is_camera_first: bool
+) -> None:
+    """The second transaction begins before the first commits, and waits for the ground."""
+    leads = [seen("camera", 0.5), drawn("satellite", 0)]
+    first, second = leads if is_camera_first else reversed(leads)
+    system, waits = runtime.system, text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with ThreadPoolExecutor(1) as pool:
+        with runtime.database.transaction(system) as session:
+            service.record_leads(session, system, [first], runtime.clock())
+            service.fuse(session, system, [first.lead_id], runtime.clock())
+            later = pool.submit(arrive, runtime, second)
+            for _ in range(200):
+                if session.execute(waits).scalar_one():
+                    break
+                sleep(0.05)
+            else:
+                pytest.fail("the second transaction did not wait")
+        later.result(timeout=20)
+    assert members(runtime) == {frozenset(lead.lead_id for lead in leads)}
 
 
 def test_two_ends_of_one_patch_grown_at_once_both_stay(runtime: Runtime) -> None:
