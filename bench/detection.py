@@ -52,7 +52,6 @@ PEER_ROWS = (
             Work("all", "bench.works.fits:irmad_on_all", is_warmed=False),
         ),
         most_side_px=2048,
-        agreements=(Agreement("correlations", ("sample", "all"), 1e-3),),
     ),
 )
 

@@ -115,14 +115,9 @@ def _differs(row: str, records: Sequence[Record], agreement: Agreement) -> list[
     if results[0] is None or results[1] is None:
         return []
     first, second = (result[agreement.fact] for result in results if result is not None)
-    if agreement.tolerance == 0.0:
-        if first == second:
-            return []
-        return [f"{row}: {agreement.fact} of {agreement.works[0]} and {agreement.works[1]} differ"]
-    gap = max(abs(a - b) for a, b in zip(first, second, strict=True))
-    if gap <= agreement.tolerance:
+    if first == second:
         return []
-    return [f"{row}: {agreement.fact} differ by {gap:.6f}, more than {agreement.tolerance}"]
+    return [f"{row}: {agreement.fact} of {agreement.works[0]} and {agreement.works[1]} differ"]
 
 
 def _values(records: Sequence[Record], gate: Gate) -> list[float]:
@@ -137,16 +132,23 @@ def _values(records: Sequence[Record], gate: Gate) -> list[float]:
         return [last / first]
     if gate.metric == "pixels_per_cpu_s":
         return [record.pixels / record.cpu_s for record in own]
-    if gate.metric not in PLAIN_METRICS:
-        raise ValueError(f"gate {gate.name}: no such metric: {gate.metric}")
     other: Mapping[int, Record] = {
         record.round: record for record in records if record.work == gate.denominator
     }
+    if gate.metric == "correlation_gap":
+        return [_correlation_gap(record, other[record.round]) for record in own if record.round in other]
+    if gate.metric not in PLAIN_METRICS:
+        raise ValueError(f"gate {gate.name}: no such metric: {gate.metric}")
     return [
         getattr(record, gate.metric) / max(getattr(other[record.round], gate.metric), 1e-9)
         for record in own
         if record.round in other
     ]
+
+
+def _correlation_gap(one: Record, other: Record) -> float:
+    pairs = zip(one.result["correlations"], other.result["correlations"], strict=True)
+    return float(max(abs(first - second) for first, second in pairs))
 
 
 def _by_pixels(records: Sequence[Record]) -> dict[int, list[Record]]:

@@ -11,6 +11,7 @@ METRICS = {
     "wall_s": "wall clock",
     "memory_mib": "memory",
     "pixels_per_cpu_s": "pixels per CPU second",
+    "correlation_gap": "largest gap between their canonical correlations",
     "exponent": "exponent of CPU in pixels",
     "memory_growth": "memory, largest ÷ smallest scene",
 }
@@ -48,6 +49,7 @@ def _conditions(run: dict[str, Any]) -> str:
         f"- Load by others while measuring: {others:.2f} cores (median), stolen by the host "
         f"{steal:.1%}; load averages at the start {machine['load_average']}\n"
         f"- {versions}\n"
+        "- R1 to R3 are targets for size L (100 Mpx): what is fixed in a run weighs more on smaller scenes.\n"
         "- One thread for each library, GDAL's cache 256 MiB for all; imports and a first call on a small "
         "scene lie outside the clock.\n"
     )

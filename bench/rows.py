@@ -42,11 +42,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Agreement:
-    """A figure of the results that works must share, exactly or within a tolerance."""
+    """A fact of the results that two works must share to the last bit."""
 
     fact: str
     works: tuple[str, str]
-    tolerance: float = 0.0
 
 
 @dataclass(frozen=True)

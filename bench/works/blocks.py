@@ -10,7 +10,7 @@ from bench.works.chain import pair_of
 from ingest.pair import PairPixels
 
 SAMPLE_SIDE_PX = 256
-SAMPLE_BLOCKS_ACROSS = 6
+SAMPLE_BLOCKS_ACROSS = 4
 
 
 def whole(place: Place) -> PairPixels:
@@ -24,12 +24,15 @@ def whole(place: Place) -> PairPixels:
 
 
 def sample_blocks(pixels: PairPixels) -> list[PairPixels]:
-    """6 × 6 blocks of 256 pixels a side spread evenly (the whole of a small scene), as views."""
+    """4 × 4 blocks of 256 pixels a side spread evenly (the whole of a small scene), as views."""
     rows, cols = pixels.is_valid.shape
     if min(rows, cols) <= SAMPLE_SIDE_PX * SAMPLE_BLOCKS_ACROSS:
         return [pixels]
     starts = [
-        [round(number * (length - SAMPLE_SIDE_PX) / (SAMPLE_BLOCKS_ACROSS - 1)) for number in range(6)]
+        [
+            round(number * (length - SAMPLE_SIDE_PX) / (SAMPLE_BLOCKS_ACROSS - 1))
+            for number in range(SAMPLE_BLOCKS_ACROSS)
+        ]
         for length in (rows, cols)
     ]
     cuts = [

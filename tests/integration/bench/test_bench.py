@@ -123,6 +123,17 @@ def test_ratios_are_taken_within_a_round_and_the_median_is_judged() -> None:
     assert replace(measured, gate=replace(measured.gate, target=2.5)).is_held
 
 
+def test_two_fits_are_compared_by_their_largest_gap() -> None:
+    gates = [gate for gate in read_gates() if gate.name == "R5-correlations"]
+    sample, everything = (
+        record(work, row="irmad-sample", result={"count": 1, "area": 1.0, "correlations": correlations})
+        for work, correlations in (("sample", [0.7, 0.99]), ("all", [0.7004, 0.992]))
+    )
+    (measured,) = measured_gates([sample, everything], gates)
+    assert measured.value == pytest.approx(0.002)
+    assert not measured.is_held
+
+
 def test_exponent_of_known_growth() -> None:
     records = [
         record("ours", pixels=pixels, cpu_s=1e-6 * pixels**1.2) for pixels in (10_000, 100_000, 1_000_000)
