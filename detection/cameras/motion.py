@@ -163,7 +163,7 @@ class PresetWatch:
         """One event for one plume: quiet about its place while it is there, and for a dwell time after."""
         until_s = at_s + float(self._rules["dwell_s"])
         standing = [entry for entry in self._quiet_until[kind] if entry[1] > at_s]
-        known = [entry for entry in standing if shared_area(entry[0], box) > 0.1]
+        known = [entry for entry in standing if shared_area(_around(entry[0]), box) > 0.1]
         rest = [entry for entry in standing if entry not in known]
         self._quiet_until[kind] = [*rest, (_hull([box, *(entry[0] for entry in known)]), until_s)]
         return not known
@@ -182,6 +182,13 @@ class PresetWatch:
 
 CONFIDENCE: Mapping[str, float] = {"dwelling_object": 0.6, "smoke": 0.5, "fire": 0.5}
 """For ranking: by rule, without a look at what the thing is."""
+
+
+def _around(box: Box) -> Box:
+    """A plume's place: it spreads to as far as it is large."""
+    column, row, width, height = box
+    reach = max(width, height)
+    return column - reach, row - reach, width + 2 * reach, height + 2 * reach
 
 
 def _hull(boxes: Sequence[Box]) -> Box:

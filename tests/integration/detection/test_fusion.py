@@ -122,13 +122,8 @@ def test_leads_that_arrive_at_once_make_one_patch(runtime: Runtime) -> None:
         assert verify_chain(session) is None
 
 
-@pytest.mark.parametrize("is_camera_first", [True, False])
-def test_who_comes_while_another_holds_the_ground_sees_what_it_did(
-    runtime: Runtime, is_camera_first: bool
-) -> None:
-    """The second transaction begins before the first commits, and waits for the ground."""
-    leads = [seen("camera", 0.5), drawn("satellite", 0)]
-    first, second = leads if is_camera_first else reversed(leads)
+def while_the_first_holds(runtime: Runtime, first: Lead, second: Lead) -> None:
+    """The second transaction begins before the first commits, and must wait for it somewhere."""
     system, waits = runtime.system, text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     with ThreadPoolExecutor(1) as pool:
         with runtime.database.transaction(system) as session:
@@ -142,21 +137,19 @@ def test_who_comes_while_another_holds_the_ground_sees_what_it_did(
             else:
                 pytest.fail("the second transaction did not wait")
         later.result(timeout=20)
+
+
+@pytest.mark.parametrize("is_camera_first", [True, False])
+def test_who_waits_for_the_ground_sees_what_the_other_did(runtime: Runtime, is_camera_first: bool) -> None:
+    leads = [seen("camera", 0.5), drawn("satellite", 0)]
+    while_the_first_holds(runtime, *(leads if is_camera_first else reversed(leads)))
     assert members(runtime) == {frozenset(lead.lead_id for lead in leads)}
 
 
 def test_two_ends_of_one_patch_grown_at_once_both_stay(runtime: Runtime) -> None:
     """They share no cell of the ground: the patch itself is held."""
     arrive(runtime, drawn("middle", -1.0, size=60.0))
-    ends = [drawn("west", -2.0, size=3.0), drawn("east", 56.0, size=4.0)]
-    barrier = Barrier(2)
-
-    def report(lead: Lead) -> None:
-        barrier.wait()
-        arrive(runtime, lead)
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(report, ends))
+    while_the_first_holds(runtime, drawn("west", -2.0, size=3.0), drawn("east", 56.0, size=4.0))
     with runtime.database.transaction(runtime.system) as session:
         [patch] = service.list_patches(session, runtime.system)
         west, _, east, _ = patch.shape.outline.bounds
