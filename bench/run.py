@@ -46,7 +46,7 @@ def run_bench(
     dict
         See the README for the schema.
     """
-    entries = _chosen(names)
+    entries, gates = _chosen(names), read_gates()
     started = datetime.now(UTC)
     records: list[Record] = []
     failures: list[Failure] = []
@@ -75,7 +75,7 @@ def run_bench(
         "versions": describe_versions(),
         "revision": describe_revision(),
         "titles": {entry.name: entry.title for entry in entries},
-        "gates": [as_json(measured) for measured in measured_gates(records, read_gates())],
+        "gates": [as_json(measured) for measured in measured_gates(records, gates)],
         "wrong_results": wrong,
         "missing": [asdict(item) for item in failures if item.is_missing],
         "not_measured": {
