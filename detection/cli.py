@@ -30,9 +30,9 @@ def register(app: typer.Typer) -> None:
     from detection import pair_cli
     from detection.cameras import cli as cameras_cli
     from detection.evaluation import cli as evaluation_cli
-    from detection.series import cli as series_cli
     from detection.learning import cli as learning_cli
     from detection.second_stage import cli as second_stage_cli
+    from detection.series import cli as series_cli
 
     learning_cli.register(detection_app)
     second_stage_cli.register(detection_app)

@@ -7,7 +7,7 @@ the runs of what was found.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -59,8 +59,18 @@ class _Run:
     screen: CloudScreen
     fit: Fit
     samples: Sequence[PairPixels]
-    min_area_m2: float | None
-    is_typed: bool
+    min_area_m2: float | None = None
+    is_typed: bool = True
+
+    @property
+    def block(self) -> ScoreBlock:
+        """What a worker does to a block."""
+        return ScoreBlock(self.pair, self.registration, self.screen, self.fit)
+
+    @property
+    def block_px(self) -> int:
+        """Edge of a block where none was asked for."""
+        return WIDE_BLOCK_PX if self.fit.halo_px >= WIDE_HALO_PX else BLOCK_PX
 
     @property
     def is_fine(self) -> bool:
@@ -110,70 +120,75 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     spool: Path | None = None,
     is_typed: bool = True,
 ) -> Detection:
-    """Find what changed between two rasters of one place.
+    """Find what changed between two rasters of one place (GeoTIFF, COG; pictures with ``pixel_grid``).
 
     Parameters
     ----------
-    before, after : Path
-        GeoTIFF or COG; PNG and JPEG with ``pixel_grid``.
-    sensor : str
-        ``auto`` or one of `detectors.registry.SENSORS`.
     cloud_mask : Path, optional
         Raster on the BEFORE grid, not 0 where either date is cloud or shadow.
     min_area_m2 : float, optional
         Smallest object; by default by resolution (pixels on a pixel grid).
     through : sequence of Path
         Dates between the two, in order, through which to register where they are too unlike each other.
-    progress : callable, optional
-        ``progress(stage, share)``, stage a key such as ``register``.
-    cancel : callable, optional
-        Asked between blocks.
+    progress, cancel : callable, optional
+        ``progress(stage, share)``; ``cancel()`` is asked between blocks.
     executor : Executor, optional
-        Where blocks are scored; by default on threads. The result does not depend on it, nor on ``block_px``,
-        which is chosen by the detectors' reach where it is not given.
-    is_typed : bool
-        Whether each object is looked at once more to tell what it is; else all are ``other``.
+        Where blocks are scored; by default on threads. Neither it nor ``block_px`` changes the result.
     spool : Path, optional
         Folder that keeps finished rows of blocks, so that a killed run goes on; see `scoring.score_scene`.
+    is_typed : bool
+        Whether each object is looked at once more to tell what it is; else all are ``other``.
 
     Raises
     ------
-    InvalidInput
-        Whatever `ingest.pair.open_pair` refuses; ``detection.pair.not_comparable`` where the dates do not
-        register; ``detection.pair.nothing_observed`` where clouds and nodata leave nothing to compare.
-    Conflict
-        ``detection.pair.cancelled``.
+    InvalidInput, Conflict
+        What `ingest.pair.open_pair` and `choose_sensor` refuse; ``detection.pair.not_comparable``,
+        ``.nothing_observed``, ``.cancelled``.
     """
     tell = progress or (lambda _stage, _share: None)
     tell("open", 0.0)
+    dates = before_date, after_date
+    pair, choice = _opened(before, after, sensor, pixel_grid=pixel_grid, dates=dates)
+    run = _prepared(pair, choice, through, cloud_mask, tell)
+    scores = score_scene(
+        run.block,
+        executor=executor or Threads(default_workers()),
+        block_px=block_px or run.block_px,
+        progress=lambda share: tell("score", share),
+        cancel=cancel,
+        spool=spool,
+    )
+    run = replace(run, min_area_m2=min_area_m2, is_typed=is_typed)
+    tell("outline", 0.0)
+    detection = _assemble(run, scores, progress=lambda share: tell("classify", share))
+    tell("done", 1.0)
+    return detection
+
+
+def _opened(
+    before: Path, after: Path, sensor: str, *, pixel_grid: bool, dates: tuple[str | None, str | None]
+) -> tuple[ImagePair, SensorChoice]:
     pair = open_pair(
         before,
         after,
         pixel_grid=pixel_grid,
-        before_date=before_date,
-        after_date=after_date,
+        before_date=dates[0],
+        after_date=dates[1],
         allow_different_bands=sensor in ("auto", "cross"),
     )
-    choice = choose_sensor(pair.before, pair.after, sensor)
+    return pair, choose_sensor(pair.before, pair.after, sensor)
+
+
+def _prepared(
+    pair: ImagePair, choice: SensorChoice, through: Sequence[Path], cloud_mask: Path | None, tell: Progress
+) -> _Run:
+    """Register the pair and fit the panel on its samples."""
     tell("register", 0.0)
     registration = _registered(pair, through, tell)
     tell("fit", 0.0)
     screen = CloudScreen.of(pair, cloud_mask)
     samples = read_samples(pair, registration, screen)
-    fit = fit_panel(pair, choice, samples)
-    scores = score_scene(
-        ScoreBlock(pair, registration, screen, fit),
-        executor=executor or Threads(default_workers()),
-        block_px=block_px or (WIDE_BLOCK_PX if fit.halo_px >= WIDE_HALO_PX else BLOCK_PX),
-        progress=lambda share: tell("score", share),
-        cancel=cancel,
-        spool=spool,
-    )
-    tell("outline", 0.0)
-    run = _Run(pair, choice, registration, screen, fit, samples, min_area_m2, is_typed)
-    detection = _assemble(run, scores, progress=lambda share: tell("classify", share))
-    tell("done", 1.0)
-    return detection
+    return _Run(pair, choice, registration, screen, fit_panel(pair, choice, samples), samples)
 
 
 def _registered(pair: ImagePair, through: Sequence[Path], tell: Progress) -> Registration:

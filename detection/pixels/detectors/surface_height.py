@@ -268,13 +268,13 @@ def _fitted(
         columns += [(ground.rows - middle_row) / max(extents), (ground.cols - middle_col) / max(extents)]
     design = np.stack(columns, axis=1)
     first = _rest(ground, start)
-    line = np.zeros(design.shape[1])
+    line: NDArray[np.float64] = np.zeros(design.shape[1])
     for _ in range(int(rule["turns"])):
         rest = first - design @ line
         reach = reach_m or rule["tukey"] * max(NMAD * float(np.median(np.abs(rest))), least_m)
         weight = np.clip(1.0 - (rest / reach) ** 2, 0.0, None) ** 2
         weighted = design * weight[:, None]
-        line = np.linalg.lstsq(weighted.T @ design, weighted.T @ first, rcond=None)[0]
+        line = np.asarray(np.linalg.lstsq(weighted.T @ design, weighted.T @ first, rcond=None)[0], np.float64)
     per_row, per_col = (line[1] / max(extents), line[2] / max(extents)) if len(line) == 3 else (0.0, 0.0)
     offset = line[0] - per_row * middle_row - per_col * middle_col
     return float(start[0] + offset), float(start[1] + per_row), float(start[2] + per_col)

@@ -72,7 +72,7 @@ def tile_boxes(common: Box, side: int) -> list[Box]:
 
 
 def _within_block(start: int, side: int) -> int:
-    """Start of a tile in the middle of the file block where it would begin; room for a shift on both sides."""
+    """Start of a tile in the middle of the file block where it would begin, with room for a shift."""
     return start // FILE_BLOCK_PX * FILE_BLOCK_PX + max(FILE_BLOCK_PX - side, 0) // 2
 
 

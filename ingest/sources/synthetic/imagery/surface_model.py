@@ -148,7 +148,9 @@ def _measured(height: FloatGrid, land: Land, trees: FloatGrid, date: Date) -> Fl
         shift = np.clip(rng.normal(0.0, rule["jitter_px"], coarse_shape), -0.9, 0.9).astype(np.float32)
         moved = cv2.resize(shift, (frame.cols, frame.rows), interpolation=cv2.INTER_LINEAR)
         maps.append(moved + along.astype(np.float32))
-    measured = cv2.remap(soft, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    measured: FloatGrid = np.asarray(
+        cv2.remap(soft, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
     noise = rng.standard_normal(frame.shape, dtype=np.float32)
     noise *= np.float32(rule["noise_m"]) + np.float32(rule["crown_noise_m"]) * trees
     shared = rng.standard_normal((frame.rows // 3 + 1, frame.cols // 3 + 1), dtype=np.float32)
