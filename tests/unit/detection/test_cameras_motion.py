@@ -116,3 +116,21 @@ def test_a_real_motorway_makes_no_alarm(shared_scenes: Path) -> None:
     found, comparable, _ = watch(frames, rules=RULES | {"dwell_s": 120.0})
     assert found == []
     assert comparable == {"good": 51}
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("foot", [(180, 203), (60, 174)], ids=["among the cars", "on the slope"])
+def test_a_machine_painted_into_the_real_frames_is_told_once(
+    shared_scenes: Path, foot: tuple[int, int]
+) -> None:
+    frames = []
+    for number, path in enumerate(sorted((shared_scenes / "fixedcam_i5" / "frames").glob("*.jpg"))):
+        image = cv2.imread(str(path)).astype(np.float32)
+        if number >= 18:
+            camera_scenes.excavator(image, *foot)
+        seen_at = camera_scenes.START + timedelta(seconds=30 * number)
+        frames.append((np.clip(image, 0, 255).astype(np.uint8), seen_at))
+    [event] = watch(frames[:40])[0]
+    assert event.kind == "dwelling_object"
+    x, y, width, height = event.bbox
+    assert ((x + width / 2) * 320, (y + height) * 240) == pytest.approx((foot[0] + 5, foot[1]), abs=10)
