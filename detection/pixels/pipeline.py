@@ -137,7 +137,7 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     spool : Path, optional
         Folder that keeps finished rows of blocks, so that a killed run goes on; see `scoring.score_scene`.
     is_typed : bool
-        Whether each object is looked at once more to tell what it is; else all are ``other``.
+        Whether each object is looked at again to tell what it is; else all are ``other``.
 
     Raises
     ------
@@ -145,11 +145,12 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
         What `ingest.pair.open_pair` and `choose_sensor` refuse; ``detection.pair.not_comparable``,
         ``.nothing_observed``, ``.cancelled``.
     """
-    tell = progress or (lambda _stage, _share: None)
+    tell = progress or _silent
     tell("open", 0.0)
     dates = before_date, after_date
     pair, choice = _opened(before, after, sensor, pixel_grid=pixel_grid, dates=dates)
     run = _prepared(pair, choice, through, cloud_mask, tell)
+    run = replace(run, min_area_m2=min_area_m2, is_typed=is_typed)
     scores = score_scene(
         run.block,
         executor=executor or Threads(default_workers()),
@@ -158,11 +159,7 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
         cancel=cancel,
         spool=spool,
     )
-    run = replace(run, min_area_m2=min_area_m2, is_typed=is_typed)
-    tell("outline", 0.0)
-    detection = _assemble(run, scores, progress=lambda share: tell("classify", share))
-    tell("done", 1.0)
-    return detection
+    return _assemble(run, scores, tell)
 
 
 def _opened(
@@ -198,14 +195,20 @@ def _registered(pair: ImagePair, through: Sequence[Path], tell: Progress) -> Reg
     return register(pair, progress=lambda share: tell("register", share))
 
 
-def _assemble(run: _Run, scores: Runs, *, progress: Callable[[float], None]) -> Detection:
+def _silent(_stage: str, _share: float) -> None:
+    """Tell nobody."""
+
+
+def _assemble(run: _Run, scores: Runs, tell: Progress) -> Detection:
+    tell("outline", 0.0)
     if run.fit.surfaces is None:
         found = objects_of_levels(scores, min_px=run.min_px, is_fine=run.is_fine)
     else:
         found = objects_of_codes(scores, min_px=run.min_px, gsd_m=run.pair.grid.gsd_m() or 1.0)
     outlines = outline_objects(found.runs, run.pair.grid, residual_px=run.registration.residual_px)
     changes = []
-    for label, (verdict, witnesses) in enumerate(_looks(run, scores, found, progress=progress), start=1):
+    looks = _looks(run, scores, found, progress=lambda share: tell("classify", share))
+    for label, (verdict, witnesses) in enumerate(looks, start=1):
         outline = outlines[label]
         changes.append(
             DetectedChange(
@@ -221,7 +224,9 @@ def _assemble(run: _Run, scores: Runs, *, progress: Callable[[float], None]) -> 
                 verdict.statistics,
             )
         )
-    return _detection(run, tuple(changes), found.runs, unseen(scores))
+    detection = _detection(run, tuple(changes), found.runs, unseen(scores))
+    tell("done", 1.0)
+    return detection
 
 
 def _looks(
