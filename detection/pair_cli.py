@@ -41,7 +41,9 @@ def detect(  # noqa: PLR0913  one option a parameter
     change: Annotated[
         Path | None, typer.Option("--change", help="变化栅格 Change raster on the BEFORE grid (.tif)")
     ] = None,
-    sensor: Annotated[str, typer.Option("--sensor", help="auto | multispectral | rgb | sar")] = "auto",
+    sensor: Annotated[
+        str, typer.Option("--sensor", help="auto | multispectral | rgb | sar | height | cross")
+    ] = "auto",
     pixel_grid: Annotated[
         bool, typer.Option("--pixel-grid", help="接受无坐标影像 Accept rasters without georeferencing")
     ] = False,
@@ -61,14 +63,14 @@ def detect(  # noqa: PLR0913  one option a parameter
 ) -> None:
     """Compare two rasters and write what changed."""
     from detection.pixels.pair_files import write_change_raster, write_outlines, write_summary
-    from detection.pixels.pipeline import detect_pair
+    from detection.second_stage.plain import compare_files
     from ingest.raster import check_writable
 
     for target in (out, change, json_file):
         if target is not None:
             check_writable(target, (before, after))
     with Bar() as bar:
-        detection = detect_pair(
+        rescored = compare_files(
             before,
             after,
             sensor=sensor,
@@ -80,11 +82,12 @@ def detect(  # noqa: PLR0913  one option a parameter
             through=tuple(through or ()),
             progress=bar.tell,
         )
+    detection = rescored.detection
     write_outlines(detection, out)
     if change is not None:
         write_change_raster(detection, change)
     if json_file is not None:
-        write_summary(detection, json_file)
+        write_summary(detection, json_file, second_stage=rescored.report())
     _say(detection.summary(), out)
 
 
@@ -111,11 +114,15 @@ class Bar:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         self._console = Console(stderr=True)
         self._progress = Progress(
-            TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn(), console=self._console
+            TextColumn("{task.description:<28}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
         )
         self._task = self._progress.add_task("", total=1.0)
         self._stage = ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -68,8 +70,9 @@ def write_change_raster(detection: Detection, target: Path) -> None:
     write_byte_raster(target, detection.grid, rows_of, nodata=NOT_OBSERVED, tags=tags)
 
 
-def write_summary(detection: Detection, target: Path) -> None:
-    """The run's account as JSON."""
-    text = json.dumps(detection.summary(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+def write_summary(detection: Detection, target: Path, *, second_stage: Mapping[str, Any]) -> None:
+    """The run's account as JSON, with what the second stage decided."""
+    account = detection.summary() | {"second_stage": dict(second_stage)}
+    text = json.dumps(account, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
     with written_whole(target) as part:
         part.write_text(text, "utf-8")
