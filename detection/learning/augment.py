@@ -65,12 +65,13 @@ def _example(
 
 
 def _recoloured(rng: np.random.Generator, scaled: Float) -> Float:
-    """Gain, offset and cast beyond what the made pairs have, and a little noise."""
+    """Gain, offset and cast beyond what the made pairs have; often paler, as real ground mostly is."""
     gain = np.exp(rng.normal(0.0, 0.12)) * np.exp(rng.normal(0.0, 0.05, 3))
     offset = rng.normal(0.0, 0.12) + rng.normal(0.0, 0.06, 3)
     changed = scaled * gain[:, None, None].astype(np.float32) + offset[:, None, None].astype(np.float32)
-    if rng.random() < 0.1:
-        changed = np.broadcast_to(changed.mean(axis=0, keepdims=True), changed.shape)
+    if rng.random() < 0.6:
+        grey = changed.mean(axis=0, keepdims=True)
+        changed = grey + (changed - grey) * np.float32(rng.uniform(0.0, 0.9))
     return np.ascontiguousarray(changed, np.float32)
 
 
