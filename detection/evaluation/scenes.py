@@ -139,8 +139,11 @@ def _crops_row(folder: Path, entry: Mapping[str, Any], tell: Callable[[str], Non
             scores.append(answer.pixels)
     if not answers:
         return Row("pairs", entry["name"], entry["kind"], "refused: " + "; ".join(refusals), {}, {}, {})
-    figures = _figures(answers[0]) | _of_pixels(pooled(scores))
-    figures["control"] = float(np.mean([answer.detection.no_change_control for answer in answers]))
+    each = [_figures(answer) for answer in answers]
+    figures = {
+        name: float(np.mean([one[name] for one in each])) for name in ("control", "changed_share", "cost")
+    }
+    figures |= _of_pixels(pooled(scores)) | _pooled_objects(answers)
     facts = answers[0].report() | {"crops": len(answers), "refused": refusals}
     return Row("pairs", entry["name"], entry["kind"], "measured", figures, entry.get("targets", {}), facts)
 
@@ -313,6 +316,16 @@ def _figures(answer: Answer) -> dict[str, float]:
     if answer.pixels is not None and answer.objects is not None:
         figures |= _of_pixels(answer.pixels)
         figures |= {f"object_{key}": float(answer.objects[key]) for key in ("recall", "precision", "f1")}
+    return figures
+
+
+def _pooled_objects(answers: Sequence[Answer]) -> dict[str, float]:
+    """Object scores of several pairs, each object counting once."""
+    told = [answer.objects for answer in answers if answer.objects is not None]
+    figures = {}
+    for score, count in (("recall", "true"), ("precision", "found")):
+        total = sum(one[count] for one in told)
+        figures[f"object_{score}"] = sum(one[score] * one[count] for one in told) / total if total else 0.0
     return figures
 
 
