@@ -47,6 +47,10 @@ def detect(  # noqa: PLR0913  one option a parameter
     pixel_grid: Annotated[
         bool, typer.Option("--pixel-grid", help="接受无坐标影像 Accept rasters without georeferencing")
     ] = False,
+    gsd_m: Annotated[
+        float | None,
+        typer.Option("--gsd", min=0.01, help="无坐标影像的分辨率（米） Resolution of such rasters, m"),
+    ] = None,
     before_date: Annotated[str | None, typer.Option("--before-date", help="前时相日期 YYYY-MM-DD")] = None,
     after_date: Annotated[str | None, typer.Option("--after-date", help="后时相日期 YYYY-MM-DD")] = None,
     cloud_mask: Annotated[
@@ -75,6 +79,7 @@ def detect(  # noqa: PLR0913  one option a parameter
             after,
             sensor=sensor,
             pixel_grid=pixel_grid,
+            gsd_m=gsd_m,
             before_date=before_date,
             after_date=after_date,
             cloud_mask=cloud_mask,

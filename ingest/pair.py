@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -120,6 +120,7 @@ def open_pair(
     before_date: str | None = None,
     after_date: str | None = None,
     allow_different_bands: bool = False,
+    gsd_m: float | None = None,
 ) -> ImagePair:
     """Check that two rasters can be compared.
 
@@ -129,6 +130,8 @@ def open_pair(
         GeoTIFF or COG; PNG and JPEG with ``pixel_grid``.
     before_date, after_date : str, optional
         ISO dates that stand in for the files' own.
+    gsd_m : float, optional
+        Resolution in metres of pictures without georeferencing; others know their own.
     allow_different_bands : bool
         Also accept images of two kinds of sensor, which differ in their number of bands.
 
@@ -139,8 +142,8 @@ def open_pair(
         ``.same_date``, ``.date_order``, ``.band_count``, ``.size_differs``, ``.mixed_georeference``,
         ``.no_overlap``, ``.nodata_everywhere``.
     """
-    first = without_classes(describe_raster(before, pixel_grid=pixel_grid))
-    second = without_classes(describe_raster(after, pixel_grid=pixel_grid))
+    first = _told(without_classes(describe_raster(before, pixel_grid=pixel_grid)), gsd_m)
+    second = _told(without_classes(describe_raster(after, pixel_grid=pixel_grid)), gsd_m)
     if first.sha256 == second.sha256:
         raise InvalidInput("ingest.pair.same_file", before=before.name, after=after.name)
     before_at, after_at = _ordered_dates(first, second, before_date=before_date, after_date=after_date)
@@ -150,6 +153,13 @@ def open_pair(
     pair = ImagePair(first, second, first.grid, before_at, after_at, same_grid)
     _probe_content(pair)
     return pair
+
+
+def _told(info: RasterInfo, gsd_m: float | None) -> RasterInfo:
+    """With the resolution that a person gave, where the file does not know its own."""
+    if gsd_m is None or info.grid.crs_wkt is not None:
+        return info
+    return replace(info, grid=replace(info.grid, told_gsd_m=gsd_m))
 
 
 class PairReader:

@@ -66,13 +66,15 @@ AREA_OF_USE_MARGIN_DEG = 3.0
 class RasterGrid:
     """Where pixels lie: ``(rows, cols)``, the affine from ``(col, row)`` to ``(x, y)``, and its CRS.
 
-    ``crs_wkt`` is None for pictures without georeferencing; then x = column, y = row.
+    ``crs_wkt`` is None for pictures without georeferencing; then x = column, y = row, and ``told_gsd_m`` is
+    what a person says of their resolution.
     """
 
     crs_wkt: str | None
     transform: Affine
     rows: int
     cols: int
+    told_gsd_m: float | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -80,9 +82,9 @@ class RasterGrid:
         return self.rows, self.cols
 
     def gsd_m(self) -> float | None:
-        """Ground sampling distance in metres, the root of the pixel's area; None on a pixel grid."""
+        """Ground sampling distance in metres, the root of the pixel's area; None where nobody knows it."""
         if self.crs_wkt is None:
-            return None
+            return self.told_gsd_m
         size = math.sqrt(abs(self.transform.a * self.transform.e - self.transform.b * self.transform.d))
         crs = _crs(self.crs_wkt)
         if not crs.is_geographic:

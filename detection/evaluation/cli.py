@@ -30,6 +30,10 @@ def evaluate(
     pixel_grid: Annotated[
         bool, typer.Option("--pixel-grid", help="接受无坐标影像 Accept rasters without georeferencing")
     ] = False,
+    gsd_m: Annotated[
+        float | None,
+        typer.Option("--gsd", min=0.01, help="无坐标影像的分辨率（米） Resolution of such rasters, m"),
+    ] = None,
     changed_value: Annotated[
         int | None, typer.Option("--changed-value", help="真值中表示变化的值 Value that means changed")
     ] = None,
@@ -64,6 +68,7 @@ def evaluate(
             changed_value=changed_value,
             unchanged_value=unchanged_value,
             through=tuple(through or ()),
+            gsd_m=gsd_m,
         )
     )
     report = answer.report()

@@ -24,7 +24,7 @@ from detection.evaluation.truth import Frame, Truth, moved_truth, read_truth
 from detection.pixels.align import register, register_chain
 from detection.pixels.changes import CHANGED, NOT_OBSERVED, Detection
 from detection.pixels.pair_files import write_change_raster
-from detection.pixels.pipeline import detect_pair
+from detection.second_stage.plain import compare_files
 from ingest.pair import Box, ImagePair, open_pair
 from ingest.raster import write_byte_raster
 
@@ -45,6 +45,8 @@ class Question:
         Image on which the truth was drawn; truth on the later one is moved by the registration.
     through : tuple of Path
         Dates between, for registration.
+    gsd_m : float, optional
+        Resolution of pictures without georeferencing, m.
     """
 
     before: Path
@@ -56,6 +58,7 @@ class Question:
     changed_value: int | None = None
     unchanged_value: int | None = None
     through: tuple[Path, ...] = ()
+    gsd_m: float | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ def evaluate_pair(question: Question) -> Answer:
     InvalidInput
         Whatever `detect_pair` and `read_truth` refuse.
     """
-    pair = open_pair(question.before, question.after, pixel_grid=question.pixel_grid)
+    pair = open_pair(
+        question.before, question.after, pixel_grid=question.pixel_grid, allow_different_bands=True
+    )
     is_small = pair.grid.rows * pair.grid.cols <= REPEATED_PX
     with tempfile.TemporaryDirectory() as folder:
         runs = [_run(question, Path(folder) / "change.tif") for _ in range(2 if is_small else 1)]
@@ -134,13 +139,14 @@ def evaluate_pair(question: Question) -> Answer:
 
 def _run(question: Question, target: Path) -> tuple[Detection, float]:
     start = time.process_time()
-    detection = detect_pair(
+    detection = compare_files(
         question.before,
         question.after,
         sensor=question.sensor,
         pixel_grid=question.pixel_grid,
         through=question.through,
-    )
+        gsd_m=question.gsd_m,
+    ).detection
     write_change_raster(detection, target)
     return detection, time.process_time() - start
 

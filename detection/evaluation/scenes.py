@@ -17,7 +17,7 @@ from detection.evaluation.pair import Answer, Question, evaluate_pair, pixel_rep
 from detection.evaluation.scores import PixelScores
 from detection.pixels.align import register, register_chain
 from detection.pixels.pair_files import write_outlines
-from detection.pixels.pipeline import detect_pair
+from detection.second_stage.plain import compare_files
 from foundation.errors import InvalidInput, LandwardenError
 from ingest.pair import open_pair
 
@@ -105,7 +105,9 @@ def _pair_row(folder: Path, entry: Mapping[str, Any], tell: Callable[[str], None
         return _missing("pairs", entry)
     frame = entry.get("frame", "before")
     try:
-        answer = evaluate_pair(Question(before, after, truth, pixel_grid=True, frame=frame))
+        answer = evaluate_pair(
+            Question(before, after, truth, pixel_grid=True, frame=frame, gsd_m=entry.get("gsd_m"))
+        )
     except LandwardenError as refusal:
         return _refused("pairs", entry, refusal)
     return Row(
@@ -296,7 +298,7 @@ def _county_row(seed: int, entry: Mapping[str, Any], tell: Callable[[str], None]
     tell(name)
     with tempfile.TemporaryDirectory() as work:
         files = build_county(Path(work), seed=seed)
-        detection = detect_pair(files.before, files.after, cloud_mask=files.after_cloud)
+        detection = compare_files(files.before, files.after, cloud_mask=files.after_cloud).detection
         write_outlines(detection, Path(work) / "found.gpkg")
         outcome = measure_files(Path(work) / "found.gpkg", files.truth / "truth.gpkg", kind_field="situation")
     missed = sorted({miss["kind"] for miss in outcome["missed"]})

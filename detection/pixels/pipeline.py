@@ -108,6 +108,7 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     *,
     sensor: str = "auto",
     pixel_grid: bool = False,
+    gsd_m: float | None = None,
     before_date: str | None = None,
     after_date: str | None = None,
     cloud_mask: Path | None = None,
@@ -124,12 +125,14 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
 
     Parameters
     ----------
+    gsd_m : float, optional
+        Resolution of pictures without georeferencing, m.
     cloud_mask : Path, optional
         Raster on the BEFORE grid, not 0 where either date is cloud or shadow.
     min_area_m2 : float, optional
         Smallest object; by default by resolution (pixels on a pixel grid).
     through : sequence of Path
-        Dates between the two, in order, through which to register where they are too unlike each other.
+        Dates between, in order, through which to register two that are too unlike each other.
     progress, cancel : callable, optional
         ``progress(stage, share)``; ``cancel()`` is asked between blocks.
     executor : Executor, optional
@@ -142,13 +145,12 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     Raises
     ------
     InvalidInput, Conflict
-        What `ingest.pair.open_pair` and `choose_sensor` refuse; ``detection.pair.not_comparable``,
-        ``.nothing_observed``, ``.cancelled``.
+        As `open_pair` and `choose_sensor`; ``detection.pair.not_comparable``, ``.cancelled`` and others.
     """
     tell = progress or _silent
     tell("open", 0.0)
     dates = before_date, after_date
-    pair, choice = _opened(before, after, sensor, pixel_grid=pixel_grid, dates=dates)
+    pair, choice = _opened(before, after, sensor, pixel_grid=pixel_grid, gsd_m=gsd_m, dates=dates)
     run = _prepared(pair, choice, through, cloud_mask, tell)
     run = replace(run, min_area_m2=min_area_m2, is_typed=is_typed)
     scores = score_scene(
@@ -163,7 +165,13 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
 
 
 def _opened(
-    before: Path, after: Path, sensor: str, *, pixel_grid: bool, dates: tuple[str | None, str | None]
+    before: Path,
+    after: Path,
+    sensor: str,
+    *,
+    pixel_grid: bool,
+    gsd_m: float | None,
+    dates: tuple[str | None, str | None],
 ) -> tuple[ImagePair, SensorChoice]:
     pair = open_pair(
         before,
@@ -172,6 +180,7 @@ def _opened(
         before_date=dates[0],
         after_date=dates[1],
         allow_different_bands=sensor in ("auto", "cross"),
+        gsd_m=gsd_m,
     )
     return pair, choose_sensor(pair.before, pair.after, sensor)
 

@@ -121,6 +121,13 @@ def _by_bands(info: RasterInfo) -> SensorChoice:
             f"3 个波段、{info.dtype}、分辨率 {_metres(gsd_m)}，按多光谱处理",
             f"3 bands, {info.dtype}, {_metres(gsd_m)}: multispectral",
         )
+    if gsd_m is None:
+        return SensorChoice(
+            "rgb",
+            f"3 个 8 位波段、分辨率未知，按优于 {FINE_GSD_M:g} 米的彩色影像处理；如更粗，请用 --gsd 给出",
+            f"3 bands of 8 bits, resolution unknown: taken as colour finer than {FINE_GSD_M:g} m; "
+            "if it is coarser, state it by --gsd",
+        )
     return SensorChoice(
         "rgb",
         f"3 个 8 位波段、分辨率 {_metres(gsd_m)}，按彩色影像处理",
