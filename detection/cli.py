@@ -28,8 +28,8 @@ Queue = Annotated[bool, typer.Option("--queue", help="交给后台执行 Leave i
 def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
     from detection import pair_cli
+    from detection.accuracy import cli as evaluation_cli
     from detection.cameras import cli as cameras_cli
-    from detection.evaluation import cli as evaluation_cli
     from detection.learning import cli as learning_cli
     from detection.second_stage import cli as second_stage_cli
     from detection.series import cli as series_cli

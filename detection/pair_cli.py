@@ -66,8 +66,8 @@ def detect(  # noqa: PLR0913  one option a parameter
     json_file: Annotated[Path | None, typer.Option("--json", help="运行说明 Account of the run")] = None,
 ) -> None:
     """Compare two rasters and write what changed."""
+    from detection.pairs import compare_files
     from detection.pixels.pair_files import write_change_raster, write_outlines, write_summary
-    from detection.second_stage.plain import compare_files
     from ingest.raster import check_writable
 
     for target in (out, change, json_file):

@@ -168,7 +168,7 @@ def test_the_web_process_never_loads_opencv_or_a_detector() -> None:
 
 def test_truth_is_opened_by_the_evaluation_only() -> None:
     """No product module but the ones that write or measure names the truth folder."""
-    allowed = ("ingest/sources/synthetic/", "detection/evaluation/", "webmap/demo/")
+    allowed = ("ingest/sources/synthetic/", "detection/evaluation/", "detection/accuracy/", "webmap/demo/")
     users = [
         name
         for name, tree in parsed()

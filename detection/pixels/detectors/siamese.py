@@ -62,9 +62,13 @@ class SiameseFit:
         return strongest
 
     def scored(self, pixels: PairPixels) -> tuple[FloatGrid, NDArray[np.uint8]]:
-        """Score as `score` gives it, and the number of the strongest head, from 1, at each pixel."""
+        """Score as `score` gives it, and at each pixel the number of the head that names it, from 1.
+
+        A new building is converted land as well: where its own head is sure, it has the word.
+        """
         heads = self.heads(pixels)
-        return heads.max(axis=0), (heads.argmax(axis=0) + 1).astype(np.uint8)
+        named = np.where(heads[0] >= FIXED_CUT, 0, heads.argmax(axis=0))
+        return heads.max(axis=0), (named + 1).astype(np.uint8)
 
     def report(self) -> Mapping[str, Any]:
         """Colour scales of both dates and which weights answered."""

@@ -18,8 +18,8 @@ from affine import Affine
 from rasterio.features import shapes
 from typer.testing import CliRunner
 
-from detection.evaluation import cli
-from detection.evaluation.truth import moved_truth, read_truth
+from detection.accuracy import cli
+from detection.accuracy.truth import moved_truth, read_truth
 from detection.pixels.registration.model import Registration
 from foundation.errors import InvalidInput
 from ingest.raster import describe_raster

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from detection.evaluation.series import measure_series
-from detection.evaluation.series_gate import measure_gate
+from detection.accuracy.series import measure_series
+from detection.accuracy.series_gate import measure_gate
 from detection.series.kernel import NEVER
 from detection.series.monitor import advance, day_number, monitor_rule, new_state, quantised
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from detection.evaluation.scenes import Row
+from detection.accuracy.scenes import Row
 
 DASH = "–"
 

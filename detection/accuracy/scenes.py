@@ -12,12 +12,12 @@ import numpy as np
 import rasterio
 from rasterio.merge import merge
 
+from detection.accuracy.pair import Answer, Question, evaluate_pair, pixel_report, pooled
 from detection.evaluation.outcome import measure_files
-from detection.evaluation.pair import Answer, Question, evaluate_pair, pixel_report, pooled
 from detection.evaluation.scores import PixelScores
+from detection.pairs import compare_files
 from detection.pixels.align import register, register_chain
 from detection.pixels.pair_files import write_outlines
-from detection.second_stage.plain import compare_files
 from foundation.errors import InvalidInput, LandwardenError
 from ingest.pair import open_pair
 
@@ -266,7 +266,7 @@ def _joined(tiles: Sequence[Path], target: Path) -> Path:
 
 
 def _series_row(folder: Path, entry: Mapping[str, Any]) -> Row:
-    from detection.evaluation.series import measure_series
+    from detection.accuracy.series import measure_series
 
     home = folder / entry["folder"]
     entry = {**entry, "kind": "harmonic monitor, events in the held-out half"}
@@ -279,7 +279,7 @@ def _series_row(folder: Path, entry: Mapping[str, Any]) -> Row:
 
 
 def _camera_row(folder: Path, entry: Mapping[str, Any]) -> Row:
-    from detection.evaluation.cameras import measure_camera
+    from detection.accuracy.cameras import measure_camera
 
     home = folder / entry["folder"]
     entry = {**entry, "kind": "own detection, frames without events"}

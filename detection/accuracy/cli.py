@@ -52,7 +52,7 @@ def evaluate(
     """用真值评价一对影像的检测结果：像元和图斑精度、无变化对照、耗时比。Measure a pair against its truth."""
     import json
 
-    from detection.evaluation.pair import Question, evaluate_pair
+    from detection.accuracy.pair import Question, evaluate_pair
     from foundation.errors import InvalidInput
 
     if truth_on not in ("before", "after"):
@@ -134,9 +134,9 @@ def accuracy(
     from dataclasses import asdict
     from datetime import date
 
-    from detection.evaluation.account import account
-    from detection.evaluation.pair import library_versions
-    from detection.evaluation.scenes import measure_folder
+    from detection.accuracy.account import account
+    from detection.accuracy.pair import library_versions
+    from detection.accuracy.scenes import measure_folder
     from detection.pixels.pipeline import VERSION
     from foundation.errors import InvalidInput
     from ingest.raster import check_writable, written_whole

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
-from detection.evaluation.series import Series, inject, injection_span, read_cube, watch
+from detection.accuracy.series import Series, inject, injection_span, read_cube, watch
 from detection.series.gate import SeriesView, verdict
 from detection.series.kernel import MonitorRule
 from detection.series.monitor import monitor_rule, series_rules
@@ -42,7 +42,7 @@ def measure_gate(scene_folder: Path, *, seeds: tuple[int, ...] = SEEDS) -> dict[
     Parameters
     ----------
     scene_folder : Path
-        Holds ``cube.npz``, see `detection.evaluation.series.measure_series`.
+        Holds ``cube.npz``, see `detection.accuracy.series.measure_series`.
 
     Returns
     -------

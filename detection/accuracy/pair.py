@@ -19,12 +19,12 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.features import shapes
 
+from detection.accuracy.truth import Frame, Truth, moved_truth, read_truth
 from detection.evaluation.scores import PixelScores, match_objects, score_pixels
-from detection.evaluation.truth import Frame, Truth, moved_truth, read_truth
+from detection.pairs import compare_files
 from detection.pixels.align import register, register_chain
 from detection.pixels.changes import CHANGED, NOT_OBSERVED, Detection
 from detection.pixels.pair_files import write_change_raster
-from detection.second_stage.plain import compare_files
 from ingest.pair import Box, ImagePair, open_pair
 from ingest.raster import write_byte_raster
 
