@@ -64,7 +64,7 @@ PART_ROWS = (
             (FLOOR, STREAMED),
             compression=compression,
             bands=6,
-            most_side_px=2448,
+            most_side_px=3464,
         )
         for compression, title in (("zstd9", "ZSTD-9"), ("none", "uncompressed"))
     ),

@@ -10,7 +10,8 @@ from bench.works.chain import pair_of
 from ingest.pair import PairPixels
 
 SAMPLE_SIDE_PX = 256
-SAMPLE_BLOCKS_ACROSS = 4
+FEW_ACROSS, MANY_ACROSS = 4, 6
+"""Sample blocks along a side: enough for a detector's statistics; as many as the chain takes."""
 
 
 def whole(place: Place) -> PairPixels:
@@ -23,16 +24,13 @@ def whole(place: Place) -> PairPixels:
     return PairPixels(grids[0], grids[1], np.ones(grids[0].shape[1:], bool))
 
 
-def sample_blocks(pixels: PairPixels) -> list[PairPixels]:
-    """4 × 4 blocks of 256 pixels a side spread evenly (the whole of a small scene), as views."""
+def sample_blocks(pixels: PairPixels, across: int = FEW_ACROSS) -> list[PairPixels]:
+    """``across`` × ``across`` blocks of 256 pixels a side spread evenly, as views; all of a small scene."""
     rows, cols = pixels.is_valid.shape
-    if min(rows, cols) <= SAMPLE_SIDE_PX * SAMPLE_BLOCKS_ACROSS:
+    if min(rows, cols) <= SAMPLE_SIDE_PX * across:
         return [pixels]
     starts = [
-        [
-            round(number * (length - SAMPLE_SIDE_PX) / (SAMPLE_BLOCKS_ACROSS - 1))
-            for number in range(SAMPLE_BLOCKS_ACROSS)
-        ]
+        [round(number * (length - SAMPLE_SIDE_PX) / (across - 1)) for number in range(across)]
         for length in (rows, cols)
     ]
     cuts = [

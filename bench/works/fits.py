@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from bench.jobs import Job, Outcome, Place
 from bench.scenes import profile_of
-from bench.works.blocks import sample_blocks, whole
+from bench.works.blocks import MANY_ACROSS, sample_blocks, whole
 from bench.works.chain import pair_of
 from detection.pixels.detectors.irmad import Irmad, IrmadFit, fit_irmad
 from ingest.pair import PairPixels
 
-LEVELS_PER_SIGMA = 8.0
+CUT_SIGMAS = 6.0
+SAMPLE_TILES = 6
 
 
 def irmad_on_sample(place: Place) -> Job:
@@ -23,7 +24,7 @@ def irmad_on_sample(place: Place) -> Job:
     pixels = whole(place)
 
     def run() -> IrmadFit:
-        return Irmad().fit(sample_blocks(pixels))
+        return Irmad().fit(sample_blocks(pixels, MANY_ACROSS))
 
     return Job(run, lambda fit: _judged(fit, place))
 
@@ -52,13 +53,12 @@ def irmad_streamed(place: Place) -> Job:
             before, after = (stack.enter_context(rasterio.open(path)) for path in (pair.before, pair.after))
             sink = stack.enter_context(rasterio.open(target, "w", **profile))
             windows = [window for _, window in before.block_windows(1)]
-            step = max(1, len(windows) // 12)
+            step = max(1, len(windows) // SAMPLE_TILES)
             fit = Irmad().fit([_read(before, after, window) for window in windows[step // 2 :: step]])
             for window in windows:
                 pixels = _read(before, after, window)
-                root = np.sqrt(fit.chi_square(pixels.before, pixels.after))
-                levels = np.minimum(root * np.float32(LEVELS_PER_SIGMA), np.float32(254.0)).astype(np.uint8)
-                sink.write((levels >= np.uint8(6 * LEVELS_PER_SIGMA)).astype(np.uint8), 1, window=window)
+                chi = fit.chi_square(pixels.before, pixels.after)
+                sink.write((chi >= np.float32(CUT_SIGMAS**2)).view(np.uint8), 1, window=window)
         return fit
 
     def judge(fit: IrmadFit) -> Outcome:
