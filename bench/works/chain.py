@@ -27,12 +27,13 @@ def pair_of(place: Place) -> Pair:
 
 
 def detect(place: Place, *, workers: int = 1, mode: str = "threads") -> Job:
-    """Scene to outlines and change raster, as ``landwarden detect`` does it."""
+    """Scene to outlines and change raster, objects not named: rows R1 to R3 end at polygons."""
     pair = pair_of(place)
     target = place.target(f"detect-{mode}-{workers}")
 
     def run() -> Detection:
-        detection = detect_pair(pair.before, pair.after, executor=choose_executor(mode, workers=workers))
+        executor = choose_executor(mode, workers=workers)
+        detection = detect_pair(pair.before, pair.after, executor=executor, is_typed=False)
         write_change_raster(detection, target)
         return detection
 

@@ -9,7 +9,7 @@ import geopandas as gpd
 import shapely
 
 from detection.evaluation.scores import match_objects
-from detection.pixels.changes import NO_REAL_CHANGE
+from detection.pixels.kinds.windows import NO_REAL_CHANGE
 from foundation.crs import gauss_krueger_epsg, parse_crs
 from foundation.errors import InvalidInput
 

@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from detection.pixels.kinds.windows import NO_REAL_CHANGE
 from detection.pixels.objects.runs import Runs
 from ingest.pair import Box
 from ingest.raster import RasterGrid
-
-NO_REAL_CHANGE = frozenset({"crop_season", "cloud_shadow"})
-"""Classes that say: seen, and not a change of the land."""
 
 UNCHANGED, CHANGED, NOT_OBSERVED = 0, 1, 255
 

@@ -24,7 +24,7 @@ from detection.pixels.kinds.heads import head_kind
 from detection.pixels.kinds.height import surface_model_kind
 from detection.pixels.kinds.indices import spectral_kind
 from detection.pixels.kinds.rules import surface_kind
-from detection.pixels.kinds.windows import UNKNOWN, Kind, ObjectWindow, Verdict, no_kind
+from detection.pixels.kinds.windows import NO_REAL_CHANGE, UNKNOWN, Kind, ObjectWindow, Verdict, no_kind
 from detection.pixels.objects.outlines import outline_objects
 from detection.pixels.objects.recipes import (
     CODE_OF,
@@ -313,9 +313,11 @@ def _agreement(fit: Fit, scores: Runs, found: Objects) -> list[dict[str, float]]
 
 
 def _confidence(verdict: Verdict, witnesses: Mapping[str, float]) -> float:
-    """Probability of the class times the mean agreement of the witnesses."""
+    """Chance that the land changed (of a season or a cloud: that it is one), by the witnesses' agreement."""
     agreement = sum(witnesses.values()) / len(witnesses)
-    return round(float(verdict.probabilities[verdict.change_class]) * (0.5 + 0.5 * agreement), 4)
+    unreal = sum(verdict.probabilities.get(name, 0.0) for name in NO_REAL_CHANGE)
+    likely = unreal if verdict.change_class in NO_REAL_CHANGE else 1.0 - unreal
+    return round(float(likely) * (0.5 + 0.5 * agreement), 4)
 
 
 def _detection(run: _Run, changes: tuple[DetectedChange, ...], objects: Runs, hidden: Runs) -> Detection:

@@ -32,7 +32,7 @@ from ingest.pair import PairPixels
 
 RULES_FILE = Path(__file__).resolve().parents[3] / "data" / "rules" / "indices.toml"
 MIN_PIXELS = 256
-THIN = 7
+SCALE_PIXELS = 100_000
 NMAD = 1.4826
 RANKS = 101
 
@@ -200,10 +200,11 @@ def _bare_blueness(second: Mapping[str, FloatGrid]) -> NDArray[np.float32]:
 
 
 def _thinned(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """One pixel in ``THIN`` of all blocks, (bands, pixels)."""
-    return (
-        np.concatenate([part[:, ::THIN] for part in parts], axis=1) if parts else np.zeros((0, 0), np.float32)
-    )
+    """About ``SCALE_PIXELS`` pixels of all blocks, evenly, (bands, pixels)."""
+    if not parts:
+        return np.zeros((0, 0), np.float32)
+    step = max(1, sum(part.shape[1] for part in parts) // SCALE_PIXELS)
+    return np.concatenate([part[:, ::step] for part in parts], axis=1)
 
 
 def _scale(first: NDArray[np.float32], second: NDArray[np.float32]) -> IndexScale:
@@ -287,6 +288,7 @@ def _water(facts: Mapping[str, float]) -> Found:
     name = "mndwi" if "moved_mndwi" in facts else "ndwi"
     if f"moved_{name}" in facts:
         is_wet = facts[f"is_rank_{name}"] >= rank["wet"] and facts[f"moved_{name}"] >= change["clear"]
+        is_wet = is_wet and facts[f"after_{name}"] >= rank["wet_index"]
         # Concrete is flat as well and raises the index, but only water is black in the near infrared.
         if is_wet and facts.get("is_rank_infrared", 0.0) <= rank["dark"]:
             return _told("water", {"vegetation_loss": 1.0, "other": 1.0}, "water")

@@ -9,7 +9,7 @@ from detection.pixels.detectors.index_difference import (
     index_statistics,
 )
 from detection.pixels.indices import BandRoles
-from detection.pixels.kinds.windows import Kind, ObjectWindow, Verdict, no_kind
+from detection.pixels.kinds.windows import NO_REAL_CHANGE, Kind, ObjectWindow, Verdict, no_kind
 
 LEAST_ROLES = 3
 
@@ -24,6 +24,11 @@ def spectral_kind(samples: Samples, roles: BandRoles) -> Kind:
     fit = fit_indices(samples, ordered)
 
     def kind(window: ObjectWindow) -> Verdict:
-        return Verdict(*index_kind(index_statistics(fit, window.pixels, window.is_object)))
+        change_class, probabilities, facts = index_kind(
+            index_statistics(fit, window.pixels, window.is_object)
+        )
+        # Ratios of two dates cannot rule a change out: a season is told by its chance, not by silence.
+        named = "other" if change_class in NO_REAL_CHANGE else change_class
+        return Verdict(named, {"other": 0.0} | dict(probabilities), facts)
 
     return kind

@@ -12,6 +12,9 @@ from detection.pixels.indices import BandRoles
 from detection.pixels.normalise import Normalisation
 from ingest.pair import PairPixels
 
+NO_REAL_CHANGE = frozenset({"crop_season", "cloud_shadow"})
+"""Classes that say: seen, and not a change of the land."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
