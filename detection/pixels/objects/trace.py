@@ -73,7 +73,7 @@ def _corners(
     y = np.concatenate([row, row, row + 1, row + 1]).astype(np.int32)
     is_start = np.concatenate([np.ones(len(row), bool), np.zeros(len(row), bool)] * 2)
     is_below = np.concatenate([np.ones(2 * len(row), bool), np.zeros(2 * len(row), bool)])
-    order = np.lexsort((is_below, is_start, x, y, part))
+    order = _sorted_by(part, y, x, last=2 * is_start.astype(np.int32) + is_below)
     part, x, y = part[order], x[order], y[order]
     is_start, is_below = is_start[order], is_below[order]
     same = (part[1:] == part[:-1]) & (y[1:] == y[:-1]) & (x[1:] == x[:-1]) & (is_start[1:] == is_start[:-1])
@@ -81,6 +81,18 @@ def _corners(
     is_kept[1:][same] = False
     is_kept[:-1][same] = False
     return part[is_kept], x[is_kept], y[is_kept], is_below[is_kept]
+
+
+def _sorted_by(
+    part: IntArray, major: IntArray, minor: IntArray, *, last: IntArray | None = None
+) -> NDArray[np.int64]:
+    """Order by part, major, minor, then ``last`` (0 to 3), equal ones as they came, by one wide key."""
+    lasts = np.zeros(1, np.int32) if last is None else last
+    spans = [int(column.max()) + 1 if len(column) else 1 for column in (part, major, minor)]
+    if spans[0] * spans[1] * spans[2] >= 1 << 60:
+        return np.lexsort((np.broadcast_to(lasts, part.shape), minor, major, part))
+    key = (part.astype(np.int64) * spans[1] + major) * spans[2] + minor
+    return np.argsort(4 * key + lasts, kind="stable")
 
 
 def _rings(
@@ -92,7 +104,7 @@ def _rings(
     ring turns around the pixel outside the part.
     """
     count = len(x)
-    by_column = np.lexsort((np.arange(count), y, x, part)).astype(np.int32)
+    by_column = _sorted_by(part, x, y).astype(np.int32)
     vertical = np.empty(count, np.int32)
     first, second = by_column[0::2], by_column[1::2]
     vertical[first], vertical[second] = second, first
