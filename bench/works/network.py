@@ -20,10 +20,10 @@ def by_torch(place: Place) -> Job:
     """The same net in torch on the whole picture at once; untrained, which costs as much."""
     import torch
 
-    from detection.learning.network import SiameseNet
+    from detection.learning.network import TwinNet
 
     torch.set_num_threads(1)
-    net = SiameseNet().eval()
+    net = TwinNet().eval()
     dates = [torch.from_numpy(date[None]) for date in _scaled(place.side_px)]
 
     def run() -> NDArray[np.float32]:

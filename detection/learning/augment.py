@@ -69,9 +69,9 @@ def _recoloured(rng: np.random.Generator, scaled: Float) -> Float:
     gain = np.exp(rng.normal(0.0, 0.12)) * np.exp(rng.normal(0.0, 0.05, 3))
     offset = rng.normal(0.0, 0.12) + rng.normal(0.0, 0.06, 3)
     changed = scaled * gain[:, None, None].astype(np.float32) + offset[:, None, None].astype(np.float32)
-    if rng.random() < 0.6:
+    if rng.random() < 0.4:
         grey = changed.mean(axis=0, keepdims=True)
-        changed = grey + (changed - grey) * np.float32(rng.uniform(0.0, 0.9))
+        changed = grey + (changed - grey) * np.float32(rng.uniform(0.2, 0.9))
     return np.ascontiguousarray(changed, np.float32)
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import onnx
 import torch
+from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from detection.learning.network import SiameseNet
+from detection.learning.network import TwinNet
 
 OPSET = 17
 
 
 class _Answer(nn.Module):  # type: ignore[misc]
-    def __init__(self, net: SiameseNet) -> None:
+    def __init__(self, net: TwinNet) -> None:
         super().__init__()
         self.net = net
 
@@ -24,8 +27,11 @@ class _Answer(nn.Module):  # type: ignore[misc]
         return torch.sigmoid(full)
 
 
-def export_onnx(net: SiameseNet, path: Path) -> None:
-    """Write the net as ONNX: ``before``, ``after`` (n, 3, rows, cols) in, ``heads`` of that shape out."""
+def export_onnx(net: TwinNet, path: Path) -> None:
+    """Write the net as ONNX: ``before``, ``after`` (n, 3, rows, cols) in, ``heads`` of that shape out.
+
+    Matrices are stored as half floats and widened when the file is opened.
+    """
     sample = torch.zeros(1, 3, 128, 160)
     free = {0: "n", 2: "rows", 3: "cols"}
     torch.onnx.export(
@@ -38,3 +44,21 @@ def export_onnx(net: SiameseNet, path: Path) -> None:
         opset_version=OPSET,
         dynamo=False,
     )
+    _store_halves(path)
+
+
+def _store_halves(path: Path) -> None:
+    """Keep matrices as half floats, each behind a cast that the runtime folds away."""
+    model = onnx.load(str(path))
+    casts = []
+    for one in model.graph.initializer:
+        values = numpy_helper.to_array(one)
+        if values.dtype != np.float32 or values.ndim < 2:
+            continue
+        name = one.name
+        one.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + ".half"))
+        casts.append(helper.make_node("Cast", [name + ".half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, str(path))

@@ -69,8 +69,8 @@ def train_net(
     finally:
         maker.terminate()
         maker.join()
-    save_weights(trainer.smooth, out / WEIGHTS_NAME)
-    export_onnx(trainer.smooth, out / ONNX_NAME)
+    save_weights(trainer.result(), out / WEIGHTS_NAME)
+    export_onnx(trainer.result(), out / ONNX_NAME)
     scores = score_made(out / ONNX_NAME, numbers["validation_seed"], numbers["validation_pairs"])
     facts = {
         "generator": GENERATOR_VERSION,

@@ -74,6 +74,37 @@ class SiameseNet(nn.Module):  # type: ignore[misc]
         return self.heads(change), self.roof(middle)
 
 
+class TwinNet(nn.Module):  # type: ignore[misc]
+    """Two nets of one shape: the first answers for buildings, the second for land and other works.
+
+    Roofs need long training on fine shapes; converted land carries over to real ground better from the mean
+    of an early and the last state.
+    """
+
+    def __init__(self, roofs: SiameseNet | None = None, land: SiameseNet | None = None) -> None:
+        super().__init__()
+        self.roofs = roofs or SiameseNet()
+        self.land = land or SiameseNet()
+
+    def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        building, roof = self.roofs(before, after)
+        rest, _ = self.land(before, after)
+        return torch.cat([building[:, :1], rest[:, 1:]], dim=1), roof
+
+
+def mean_net(first: SiameseNet, second: SiameseNet) -> SiameseNet:
+    """The net whose weights and running statistics lie half way between two states of one training."""
+    net, own, other = SiameseNet(), first.state_dict(), second.state_dict()
+    net.load_state_dict(
+        {
+            name: (value + other[name]) / 2 if value.dtype.is_floating_point else other[name]
+            for name, value in own.items()
+        }
+    )
+    net.eval()
+    return net
+
+
 def _contrast(features: Tensor, count: int) -> Tensor:
     before, after = features[:count], features[count:]
     return torch.cat([before, after, (after - before).abs()], dim=1)

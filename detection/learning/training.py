@@ -16,14 +16,14 @@ from torch.nn import functional
 
 from detection.learning.augment import Batch, make_batch
 from detection.learning.made.pair_store import SHARD_PAIRS, write_shard
-from detection.learning.network import SiameseNet
+from detection.learning.network import SiameseNet, TwinNet, mean_net
 
 CHECKPOINT = "checkpoint.pt"
 FIRST_SHARDS = 4
-HEAD_SHARES = (2.0, 1.0, 0.5)
-"""Weight of each head in the loss: roofs are the smallest and the hardest."""
-ALARM_SHARES = (0.3, 0.5, 0.5)
-"""What a false alarm costs against a miss, for each head: a missed roof costs more."""
+HEAD_SHARES = (1.5, 1.5, 0.5)
+"""Weight of each head in the loss: earthworks come third."""
+ALARM_SHARES = (0.3, 0.4, 0.5)
+"""What a false alarm costs against a miss, for each head: a missed roof or yard costs more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class TrainPlan:
         Folder of made pairs; missing shards are made.
     sides_px : (int, int)
         Side of the crops at first, and once the share ``late`` of the steps is done.
+    early : float
+        Share of the steps after which the smoothed copy is kept for the land net, see `TwinNet`.
     reuse : float
         How often a pair is shown on average: sets how many shards a step may draw from.
     """
@@ -51,6 +53,7 @@ class TrainPlan:
     warmup: int = 80
     smoothing: float = 0.998
     reuse: float = 5.0
+    early: float = 0.22
     device: str = "cpu"
 
 
@@ -65,6 +68,7 @@ class Trainer:
         self.smooth = SiameseNet().to(plan.device, memory_format=torch.channels_last).eval()
         self.smooth.load_state_dict(self.net.state_dict())
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=plan.rate, weight_decay=1e-4)
+        self.early = SiameseNet().to(plan.device, memory_format=torch.channels_last).eval()
         self._shards: dict[int, NDArray[np.uint8]] = {}
 
     def save(self, folder: Path) -> None:
@@ -74,6 +78,7 @@ class Trainer:
             "step": self.step,
             "net": self.net.state_dict(),
             "smooth": self.smooth.state_dict(),
+            "early": self.early.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
         part = folder / (CHECKPOINT + ".part")
@@ -88,6 +93,7 @@ class Trainer:
         state = torch.load(path, map_location=self.plan.device, weights_only=True)
         self.net.load_state_dict(state["net"])
         self.smooth.load_state_dict(state["smooth"])
+        self.early.load_state_dict(state["early"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = int(state["step"])
         return True
@@ -120,7 +126,13 @@ class Trainer:
         self.optimiser.step()
         self.step += 1
         self._follow()
+        if self.step <= max(1, self.plan.early * self.plan.steps):
+            self.early.load_state_dict(self.smooth.state_dict())
         return float(loss.detach())
+
+    def result(self) -> TwinNet:
+        """What training came to: the smoothed net for roofs, its mean with the early state for land."""
+        return TwinNet(self.smooth.cpu(), mean_net(self.early.cpu(), self.smooth.cpu()))
 
     def _draw(self, rng: np.random.Generator, known: int) -> NDArray[np.uint8]:
         number = int(rng.integers(known))

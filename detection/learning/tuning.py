@@ -17,7 +17,7 @@ from detection.learning.augment import Batch, crop_of, join_batches, make_batch
 from detection.learning.export import export_onnx
 from detection.learning.labelled import LabelledPair, held_out
 from detection.learning.made.pair_store import SHARD_PAIRS, write_shard
-from detection.learning.network import SiameseNet
+from detection.learning.network import TwinNet
 from detection.learning.settings import settings
 from detection.learning.training import change_loss
 from detection.pixels.net.inference import answer_all_ways
@@ -38,7 +38,7 @@ class Tuned:
         F1 of the weights before and after, at a probability of 0.5, on pairs that did not teach.
     """
 
-    net: SiameseNet
+    net: TwinNet
     former: float
     new: float
     taught: int
@@ -51,7 +51,7 @@ class Tuned:
 
 
 def fine_tune(
-    start: SiameseNet,
+    start: TwinNet,
     pairs: Sequence[LabelledPair],
     *,
     store: Path,
@@ -78,16 +78,16 @@ def fine_tune(
 
 
 def teach_net(
-    start: SiameseNet,
+    start: TwinNet,
     pairs: Sequence[LabelledPair],
     *,
     store: Path,
     tell: Callable[[int, float], None] | None = None,
-) -> SiameseNet:
+) -> TwinNet:
     """A copy of a net, taught with all of the pairs; running statistics stay as they are."""
     plan = settings()["fine_tune"]
     torch.manual_seed(plan["seed"])
-    net, smooth = SiameseNet(), SiameseNet()
+    net, smooth = TwinNet(), TwinNet()
     net.load_state_dict(start.state_dict())
     smooth.load_state_dict(start.state_dict())
     net.eval()
@@ -113,7 +113,7 @@ def teach_net(
     return smooth
 
 
-def score_net(net: SiameseNet, pairs: Sequence[LabelledPair]) -> float:
+def score_net(net: TwinNet, pairs: Sequence[LabelledPair]) -> float:
     """F1 over all labelled pixels of all heads, by the exported net as it will run."""
     hit = wrong = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -151,7 +151,7 @@ def _batch(
     return join_batches([*crops, make_batch(rng, draw, count=made_count, side_px=plan["side_px"])])
 
 
-def _follow(smooth: SiameseNet, net: SiameseNet, keep: float) -> None:
+def _follow(smooth: TwinNet, net: TwinNet, keep: float) -> None:
     own = net.state_dict()
     with torch.no_grad():
         for name, value in smooth.state_dict().items():

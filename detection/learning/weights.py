@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from detection.learning.network import SiameseNet
+from detection.learning.network import TwinNet
 from foundation.errors import InvalidInput
 
 
-def save_weights(net: SiameseNet, path: Path) -> None:
+def save_weights(net: TwinNet, path: Path) -> None:
     """Write all weights and running statistics; the file appears whole or not at all."""
     arrays = {}
     for name, value in net.state_dict().items():
@@ -24,7 +24,7 @@ def save_weights(net: SiameseNet, path: Path) -> None:
     part.replace(path)
 
 
-def load_weights(path: Path) -> SiameseNet:
+def load_weights(path: Path) -> TwinNet:
     """A net with the weights of a file.
 
     Raises
@@ -39,7 +39,7 @@ def load_weights(path: Path) -> SiameseNet:
             state = {name: torch.from_numpy(np.array(stored[name])) for name in stored.files}
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise InvalidInput("detection.learning.unreadable_weights", file=path.name) from error
-    net = SiameseNet()
+    net = TwinNet()
     own = net.state_dict()
     try:
         net.load_state_dict({name: value.to(own[name].dtype) for name, value in state.items()})

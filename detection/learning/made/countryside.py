@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,80 +59,84 @@ def lay_village(place: Place, centre: Points, angle: float, extent_m: tuple[floa
         for _ in range(2)
     ]
     place.each(grounds[0], grounds[1])
-    cell = (rng.uniform(11.0, 20.0), rng.uniform(12.0, 22.0))
-    rebuilt, blue_before, blue_after = rng.random() * 0.9, rng.random() * 0.3, rng.random() * 0.5
-    trees = rng.uniform(0.0, 1.2)
-    tones = [np.stack([np.asarray(pick(rng, VILLAGE[:8])) for _ in range(3)]) for _ in range(2)]
-    if rng.random() < 0.5:
-        tones[1] = tones[0]
-    for along in np.arange(-extent_m[0] / 2 + cell[0] / 2, extent_m[0] / 2, cell[0]):
-        for across in np.arange(-extent_m[1] / 2 + cell[1] / 2, extent_m[1] / 2, cell[1]):
-            spot = centre + _turned(angle, along, across) / gsd_m
-            if (
-                not (-10 < spot[0] < place.side_px + 10 and -10 < spot[1] < place.side_px + 10)
-                or rng.random() < 0.06
-            ):
-                continue
-            _lay_court(place, spot, angle, cell, rebuilt, (blue_before, blue_after), (tones[0], tones[1]))
-            for _ in range(rng.poisson(trees)):
-                shift = _turned(angle, rng.uniform(-0.5, 0.5) * cell[0], rng.uniform(-0.5, 0.5) * cell[1])
-                add_tree(place, spot + shift / gsd_m, rng.uniform(1.5, 4.0), survives=rng.random() < 0.6)
+    style = _VillageStyle(rng)
+    for spot in _courts(place, centre, angle, extent_m, style):
+        _lay_court(place, spot, angle, style)
     for at in rng.uniform(-0.45, 0.45, rng.integers(1, 4)):
         ends = [centre + _turned(angle, s * extent_m[0] / 2, at * extent_m[1]) / gsd_m for s in (-1, 1)]
         place.both(stroke(np.stack(ends), float(rng.uniform(2.5, 6.0)), pick(rng, HARD)))
 
 
-def _lay_court(
-    place: Place,
-    spot: Points,
-    angle: float,
-    cell: tuple[float, float],
-    rebuilt: float,
-    blue: tuple[float, float],
-    tones: tuple[Palette, Palette],
-) -> None:
-    """A courtyard with a main house and sometimes side houses; perhaps rebuilt on the same ground."""
-    rng = place.rng
-    plans: list[list[Building]] = []
-    is_rebuilt = rng.random() < rebuilt
-    for date in range(2):
-        if date == 1 and not is_rebuilt:
-            plans.append([b.painted(pick(rng, VILLAGE)) if rng.random() < 0.15 else b for b in plans[0]])
-            continue
-        length, depth = cell[0] * rng.uniform(0.75, 1.0), cell[1] * rng.uniform(0.35, 0.6)
-        main = spot + _turned(angle, 0.0, -cell[1] * 0.22) / place.gsd_m
-        plan = [
-            _house(
-                rng,
-                main,
-                length=max(length, depth),
-                width=min(length, depth),
-                angle=angle,
-                blue=blue[date],
-                tones=tones[date],
-            )
-        ]
-        for side in (-1, 1):
-            if rng.random() < 0.5:
-                at = spot + _turned(angle, side * cell[0] * 0.36, cell[1] * 0.2) / place.gsd_m
-                plan.append(
-                    _house(
-                        rng,
-                        at,
-                        length=cell[1] * 0.45,
-                        width=cell[0] * 0.24,
-                        angle=angle + np.pi / 2,
-                        blue=blue[date],
-                        tones=tones[date],
-                    )
-                )
-        plans.append(plan)
-    if not is_rebuilt:
-        place.buildings.extend(zip(plans[0], plans[1], strict=True))
+def lay_new_block(place: Place, centre: Points, angle: float) -> None:
+    """A village that grew: a block of dense courtyards on what was open ground."""
+    rng, gsd_m = place.rng, place.gsd_m
+    extent_m = (float(rng.uniform(30.0, 160.0)), float(rng.uniform(30.0, 120.0)))
+    outline = rectangle(centre, extent_m[0] / gsd_m, extent_m[1] / gsd_m, angle)
+    if not place.claim(outline):
+        return
+    tone = pick(rng, np.concatenate([SOILS[:3], HARD[:3]]))
+    place.ground.append((NOTHING, patch(outline, tone, mottle=0.1, texture=0.15)))
+    place.label("land", outline)
+    place.fell_trees(centre, max(extent_m) / 2 / gsd_m)
+    style = _VillageStyle(rng)
+    for spot in _courts(place, centre, angle, extent_m, style):
+        place.buildings.extend((None, house) for house in _plan(place, spot, angle, style, 1))
+
+
+class _VillageStyle:
+    """What the houses of one village have in common at each date."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.cell = (rng.uniform(11.0, 20.0), rng.uniform(12.0, 22.0))
+        self.rebuilt = rng.random() * 0.9
+        self.blue = (rng.random() * 0.3, rng.random() * 0.5)
+        self.trees = rng.uniform(0.0, 1.2)
+        tones = [np.stack([np.asarray(pick(rng, VILLAGE[:8])) for _ in range(3)]) for _ in range(2)]
+        self.tones = (tones[0], tones[0] if rng.random() < 0.5 else tones[1])
+
+
+def _courts(
+    place: Place, centre: Points, angle: float, extent_m: tuple[float, float], style: _VillageStyle
+) -> Iterator[Points]:
+    """Middles of the courtyards of a village, pixels, that may be seen."""
+    cell = style.cell
+    for along in np.arange(-extent_m[0] / 2 + cell[0] / 2, extent_m[0] / 2, cell[0]):
+        for across in np.arange(-extent_m[1] / 2 + cell[1] / 2, extent_m[1] / 2, cell[1]):
+            spot = centre + _turned(angle, along, across) / place.gsd_m
+            if bool(((spot > -10) & (spot < place.side_px + 10)).all()) and place.rng.random() > 0.06:
+                yield spot
+
+
+def _plan(place: Place, spot: Points, angle: float, style: _VillageStyle, date: int) -> list[Building]:
+    """Houses of one courtyard: a main house, sometimes side houses."""
+    rng, cell = place.rng, style.cell
+    blue, tones = style.blue[date], style.tones[date]
+    length, depth = cell[0] * rng.uniform(0.75, 1.0), cell[1] * rng.uniform(0.35, 0.6)
+    main = spot + _turned(angle, 0.0, -cell[1] * 0.22) / place.gsd_m
+    size = {"length": max(length, depth), "width": min(length, depth)}
+    plan = [_house(rng, main, angle=angle, blue=blue, tones=tones, **size)]
+    for side in (-1, 1):
+        if rng.random() < 0.5:
+            at = spot + _turned(angle, side * cell[0] * 0.36, cell[1] * 0.2) / place.gsd_m
+            size = {"length": cell[1] * 0.45, "width": cell[0] * 0.24}
+            plan.append(_house(rng, at, angle=angle + np.pi / 2, blue=blue, tones=tones, **size))
+    return plan
+
+
+def _lay_court(place: Place, spot: Points, angle: float, style: _VillageStyle) -> None:
+    """A courtyard of an old village; perhaps rebuilt on the same ground."""
+    rng, cell = place.rng, style.cell
+    for _ in range(rng.poisson(style.trees)):
+        shift = _turned(angle, rng.uniform(-0.5, 0.5) * cell[0], rng.uniform(-0.5, 0.5) * cell[1])
+        add_tree(place, spot + shift / place.gsd_m, rng.uniform(1.5, 4.0), survives=rng.random() < 0.6)
+    old = _plan(place, spot, angle, style, 0)
+    if rng.random() >= style.rebuilt:
+        worn = [house.painted(pick(rng, VILLAGE)) if rng.random() < 0.15 else house for house in old]
+        place.buildings.extend(zip(old, worn, strict=True))
         return
     place.label("building", rectangle(spot, cell[0] / place.gsd_m, cell[1] / place.gsd_m, angle), weight=0.0)
-    place.rebuilt.extend((old, None) for old in plans[0])
-    place.rebuilt.extend((None, new) for new in plans[1])
+    place.rebuilt.extend((house, None) for house in old)
+    place.rebuilt.extend((None, house) for house in _plan(place, spot, angle, style, 1))
 
 
 def lay_compound(place: Place, centre: Points, angle: float, *, is_new: bool) -> None:

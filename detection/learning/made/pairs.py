@@ -17,7 +17,7 @@ from detection.learning.made.ground import lay_brush, lay_fields, lay_water
 from detection.learning.made.scene import Place
 from detection.learning.made.sensor import Bytes, misfit, random_view, record, see
 
-GENERATOR_VERSION = "3"
+GENERATOR_VERSION = "4"
 MARGIN_PX = 8
 
 
@@ -54,7 +54,7 @@ def make_pair(seed: int, *, side_px: int = 256) -> MadePair:
         Side of the square, pixels.
     """
     rng = np.random.default_rng([seed, 20_261])
-    plan = rng.choice(["suburb", "country", "site", "mixed"], p=[0.46, 0.31, 0.11, 0.12])
+    plan = rng.choice(["suburb", "country", "site", "mixed"], p=[0.4, 0.4, 0.1, 0.1])
     low, high = {"suburb": (0.35, 0.8), "country": (0.8, 2.6), "site": (0.2, 0.6), "mixed": (0.5, 1.6)}[plan]
     place = Place(side_px + 2 * MARGIN_PX, float(np.exp(rng.uniform(np.log(low), np.log(high)))), rng)
     _PLANS[plan](place)
@@ -110,8 +110,11 @@ def _country(place: Place) -> None:
         countryside.lay_road(place, is_new=True)
     for _ in range(rng.poisson(2.2)):
         turn = angle + rng.normal(0, 0.05) + np.pi / 2 * rng.integers(2)
-        if rng.random() < 0.15:
-            countryside.lay_estate(place, place.spot(), turn, is_new=rng.random() < 0.7)
+        choice = rng.random()
+        if choice < 0.2:
+            countryside.lay_estate(place, place.spot(), turn, is_new=rng.random() < 0.8)
+        elif choice < 0.45:
+            countryside.lay_new_block(place, place.spot(), turn)
         else:
             countryside.lay_compound(place, place.spot(), turn, is_new=rng.random() < 0.65)
     _disturb(place)

@@ -45,7 +45,8 @@ def test_twenty_steps_lower_the_loss_and_resuming_ends_in_the_same_state(store, 
 
 
 def test_weights_come_back_as_they_were_kept(store, tmp_path):
-    net = train(_plan(store), tmp_path, resume=False, stop_after=2).smooth
+    trainer = train(_plan(store), tmp_path, resume=False, stop_after=5)
+    net = trainer.result().eval()
     save_weights(net, tmp_path / "net.npz")
     again = load_weights(tmp_path / "net.npz")
     pixels = torch.zeros(1, 3, 64, 64)
