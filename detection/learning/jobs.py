@@ -58,6 +58,7 @@ def train_net(
         warmup=numbers["warmup"],
         smoothing=numbers["smoothing"],
         reuse=numbers["reuse"],
+        early=numbers["early"],
         device=device,
     )
     plan.store.mkdir(parents=True, exist_ok=True)
