@@ -33,9 +33,9 @@ FINE_GSD_M = 5.0
 LOW_SHARE = 0.9
 """Hysteresis: an object grows to this share of the cut from any pixel above it."""
 LOW_SHARES: Mapping[str, float] = MappingProxyType({"cross_sensor": 1.0, "siamese": 0.7})
-"""Others than that. Cross-sensor scores follow edges already: objects do not grow below the cut. A net's chance
-falls off slowly inside what it has found: objects grow to 0.35 (chosen with the scenes of docs/accuracy.md in
-sight; it moves their F1 by less than 0.01)."""
+"""Others than that. Cross-sensor scores follow edges already: objects do not grow below the cut. A net's
+chance falls off slowly inside what it has found: objects grow to 0.35 (chosen with the scenes of
+docs/accuracy.md in sight; it moves their F1 by less than 0.01)."""
 SAMPLE_SIDE_PX = 256
 WHOLE_SAMPLE_PX = 1 << 20
 SAMPLE_BLOCKS = 40
