@@ -63,7 +63,7 @@ def score_scene(
     Parameters
     ----------
     spool : Path, optional
-        Folder in which every finished row of blocks is kept; those found there are not scored again. The
+        Folder in which every finished row of blocks is kept, by block size, and not scored again. The
         caller names it after everything that the scores depend on.
 
     Raises
@@ -73,7 +73,7 @@ def score_scene(
     """
     shape = work.pair.grid.shape
     boxes = block_boxes(shape, block_px)
-    kept = _Spool(spool, shape)
+    kept = _Spool(None if spool is None else spool / f"blocks-{block_px}", shape)
     waiting = [box for box in boxes if not kept.has(box.row)]
     results = executor.run(work.pair, waiting, work)
     done = len(boxes) - len(waiting)

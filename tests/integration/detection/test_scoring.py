@@ -86,8 +86,9 @@ def test_a_cut_off_run_goes_on_from_its_spool(optical, tmp_path):
 
     with pytest.raises(Conflict):
         detect_pair(before, after, block_px=128, spool=tmp_path, cancel=cancel)
-    kept = sorted(path.name for path in tmp_path.iterdir())
+    kept = sorted(path.name for path in (tmp_path / "blocks-128").iterdir())
     assert kept == ["rows-00000000.npz"]
+    assert_same(whole, detect_pair(before, after, block_px=256, spool=tmp_path))
     shares: list[float] = []
     again = detect_pair(
         before,
