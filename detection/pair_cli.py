@@ -7,6 +7,17 @@ from typing import Annotated
 
 import typer
 
+SensorOption = Annotated[
+    str, typer.Option("--sensor", help="auto | multispectral | rgb | sar | height | cross")
+]
+PixelGridOption = Annotated[
+    bool, typer.Option("--pixel-grid", help="接受无坐标影像 Accept rasters without georeferencing")
+]
+GsdOption = Annotated[
+    float | None,
+    typer.Option("--gsd", min=0.01, help="无坐标影像的分辨率（米） Resolution of such rasters, m"),
+]
+
 STAGES = {
     "open": "检查输入 Checking inputs",
     "register": "影像配准 Registering",
@@ -41,16 +52,9 @@ def detect(  # noqa: PLR0913  one option a parameter
     change: Annotated[
         Path | None, typer.Option("--change", help="变化栅格 Change raster on the BEFORE grid (.tif)")
     ] = None,
-    sensor: Annotated[
-        str, typer.Option("--sensor", help="auto | multispectral | rgb | sar | height | cross")
-    ] = "auto",
-    pixel_grid: Annotated[
-        bool, typer.Option("--pixel-grid", help="接受无坐标影像 Accept rasters without georeferencing")
-    ] = False,
-    gsd_m: Annotated[
-        float | None,
-        typer.Option("--gsd", min=0.01, help="无坐标影像的分辨率（米） Resolution of such rasters, m"),
-    ] = None,
+    sensor: SensorOption = "auto",
+    pixel_grid: PixelGridOption = False,
+    gsd_m: GsdOption = None,
     before_date: Annotated[str | None, typer.Option("--before-date", help="前时相日期 YYYY-MM-DD")] = None,
     after_date: Annotated[str | None, typer.Option("--after-date", help="后时相日期 YYYY-MM-DD")] = None,
     cloud_mask: Annotated[

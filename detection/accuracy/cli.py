@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from detection.pair_cli import GsdOption, PixelGridOption, SensorOption
+
 POLICY_FILE = Path(__file__).resolve().parents[2] / "data" / "policies" / "accuracy.toml"
 DEFAULT_SCENES = Path("../shared/data/scenes")
 
@@ -24,16 +26,9 @@ def evaluate(
     truth: Annotated[
         Path, typer.Option("--truth", help="真值：栅格或图斑 Truth: a raster, or a GeoPackage of changes")
     ],
-    sensor: Annotated[
-        str, typer.Option("--sensor", help="auto | multispectral | rgb | sar | height | cross")
-    ] = "auto",
-    pixel_grid: Annotated[
-        bool, typer.Option("--pixel-grid", help="接受无坐标影像 Accept rasters without georeferencing")
-    ] = False,
-    gsd_m: Annotated[
-        float | None,
-        typer.Option("--gsd", min=0.01, help="无坐标影像的分辨率（米） Resolution of such rasters, m"),
-    ] = None,
+    sensor: SensorOption = "auto",
+    pixel_grid: PixelGridOption = False,
+    gsd_m: GsdOption = None,
     changed_value: Annotated[
         int | None, typer.Option("--changed-value", help="真值中表示变化的值 Value that means changed")
     ] = None,
