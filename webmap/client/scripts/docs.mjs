@@ -10,3 +10,11 @@ mkdirSync(target, { recursive: true })
 for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png', 'LICENSE', 'NOTICE']) {
   copyFileSync(join(source, name), join(target, name))
 }
+
+// The map of an evidence bundle is drawn by Leaflet, put into the page whole: it must draw with no network.
+const leaflet = dirname(createRequire(import.meta.url).resolve('leaflet/package.json'))
+const shelf = fileURLToPath(new URL('../../static/leaflet/', import.meta.url))
+mkdirSync(shelf, { recursive: true })
+for (const name of ['dist/leaflet.js', 'dist/leaflet.css', 'LICENSE']) {
+  copyFileSync(join(leaflet, name), join(shelf, name.split('/').pop()))
+}
