@@ -20,6 +20,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -208,6 +209,10 @@ class PatrolRow(Base):
     is_valid: Mapped[bool] = mapped_column(Boolean)
     reasons: Mapped[list[Any]] = mapped_column(JSONB)
     """Why it does not count, and which fixes were refused: shown, never dropped."""
+    plausibility: Mapped[float | None] = mapped_column(Float)
+    """Trust in the track, 0 to 1; None where no track was kept."""
+    doubts: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    """What takes from the trust, in words; for people to look at."""
     body_sha256: Mapped[str] = mapped_column(String(64))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -13,14 +12,14 @@ from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
-import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from foundation.audit import canonical
 from foundation.calendar import Period
-from foundation.crs import STORAGE_EPSG, gauss_krueger_epsg, reproject
 from foundation.errors import InvalidInput
-from patrol.rounds.tracks import Fix, FixRules, is_too_even, minutes, sift, walked_m
+from patrol.rounds.measures import Walks, measure, near_ground
+from patrol.rounds.tracks import Fix, FixRules, Tracks, tick_of, tracks_of
 
 POLICY_FILE = Path(__file__).resolve().parents[2] / "data" / "policies" / "patrol.toml"
 FIXES_MAX = 50_000
@@ -62,14 +61,27 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """Whether an outing counts, and everything that was held against it."""
+    """Whether an outing counts, and everything that was held against it.
+
+    Attributes
+    ----------
+    tracks : Tracks
+        The one outing, as it is packed.
+    walks : Walks
+        What it measured.
+    """
 
     is_valid: bool
-    usable: tuple[Fix, ...]
-    distance_m: float
-    duration_min: float
+    tracks: Tracks
+    walks: Walks
     in_grid_share: float | None
     reasons: tuple[Reason, ...]
+
+    @property
+    def is_usable(self) -> NDArray[np.bool_]:
+        """Which of the fixes count."""
+        flags: NDArray[np.bool_] = self.walks.codes == 0
+        return flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,45 +177,39 @@ def assess(
     tasks_proved : int
         Assigned points with a recorded visit during the outing.
     """
-    sifted = sift(body.fixes, policy.fix_rules, started_at=body.started_at, ended_at=body.ended_at)
-    gap = policy.fix_rules.gap_max
-    distance_m, duration_min = walked_m(sifted.usable, gap), minutes(sifted.usable, gap)
-    reasons = [_reason(code, count=count) for code, count in sorted(sifted.refused.items())]
-    if is_too_even(sifted.usable):
+    tracks = tracks_of([body.fixes])
+    span = np.array([[tick_of(body.started_at), tick_of(body.ended_at)]], dtype=np.int64)
+    walks = measure(tracks, span, policy.fix_rules)
+    counts = {reason: int(found[0]) for reason, found in sorted(walks.refused.items())}
+    reasons = [_reason(code, count=count) for code, count in counts.items() if count]
+    if walks.is_even[0]:
         reasons.append(_reason("too_even"))
     if body.tasks_visited > tasks_proved:
         reasons.append(_reason("tasks_unproved", count=body.tasks_visited - tasks_proved))
-    share = in_ground_share(sifted.usable, ground_4490, margin_m=policy.grid_margin_m)
-    failures = _failures(sifted.usable, share, distance_m, duration_min, policy)
+    is_usable = walks.codes == 0
+    share = in_ground_share(tracks.lonlat_deg(is_usable), ground_4490, margin_m=policy.grid_margin_m)
+    distance_m, duration_min = float(walks.distance_m[0]), float(walks.duration_min[0])
+    failures = [] if is_usable.any() else ["no_fixes"]
+    failures = failures or failures_of(share, distance_m, duration_min, policy)
     is_valid = tasks_proved >= policy.tasks_min or not failures
     if not is_valid:
         reasons.extend(_reason(code, decides=True) for code in failures)
-    return Assessment(is_valid, sifted.usable, distance_m, duration_min, share, tuple(reasons))
+    return Assessment(is_valid, tracks, walks, share, tuple(reasons))
 
 
 def in_ground_share(
-    fixes: Sequence[Fix], ground_4490: BaseGeometry | None, *, margin_m: float
+    lonlat: NDArray[np.float64], ground_4490: BaseGeometry | None, *, margin_m: float
 ) -> float | None:
-    """Share of fixes within a ground and a margin around it; None without fixes or ground."""
-    if not fixes or ground_4490 is None or ground_4490.is_empty:
+    """Share of positions (k, 2), degrees, within a ground and a margin; None without positions or ground."""
+    if not len(lonlat) or ground_4490 is None or ground_4490.is_empty:
         return None
-    local = gauss_krueger_epsg(fixes[0].lon)
-    ground = reproject(ground_4490, STORAGE_EPSG, local)
-    points = reproject(shapely.MultiPoint([(fix.lon, fix.lat) for fix in fixes]), STORAGE_EPSG, local)
-    shapely.prepare(ground)
-    near = shapely.dwithin(shapely.get_parts(points), ground, margin_m)
-    return float(np.mean(near))
+    return float(np.mean(near_ground(lonlat, ground_4490, margin_m=margin_m)))
 
 
-def _failures(
-    usable: Sequence[Fix],
-    share: float | None,
-    distance_m: float,
-    duration_min: float,
-    policy: PatrolPolicy,
+def failures_of(
+    share: float | None, distance_m: float, duration_min: float, policy: PatrolPolicy
 ) -> list[str]:
-    if not usable:
-        return ["no_fixes"]
+    """Which of the rules an outing with usable fixes fails."""
     failures = []
     if share is None:
         failures.append("no_grid")

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from foundation import audit
 from foundation.access import Actor, require
+from foundation.calendar import SHANGHAI
 from foundation.errors import Conflict, NotAllowed
 from patrol.cases.store import lock_key
 from patrol.net import service as net
 from patrol.rounds import store
+from patrol.rounds.measures import measure
+from patrol.rounds.packing import pack, unpack
 from patrol.rounds.patrols import Assessment, PatrolBody, assess, body_sha256, check_body, patrol_policy
-from patrol.rounds.tracks import pack
+from patrol.rounds.plausibility import Former, path_of, plausibility_policy, weigh
+from patrol.rounds.tracks import tick_of, tracks_of
 from patrol.tables import PatrolRow
 
 Profile = Literal["full", "unit_only"]
@@ -79,6 +84,9 @@ def record_patrol(
     ground = ground_4490 if ground_4490 is not None else store.ground_of(session, post.division_code)
     result = assess(body, ground_4490=ground, tasks_proved=proved, policy=patrol_policy())
     row = _row(body, result, post.division_code, proved, digest, keeps_track=profile == "full" or proved > 0)
+    if row.track is not None:
+        trust = weigh(result.tracks, result.walks, _formers(session, row))
+        row.plausibility, row.doubts = trust.score, [doubt._asdict() for doubt in trust.doubts]
     session.add(row)
     session.flush()
     facts = {"is_valid": result.is_valid, "body_sha256": digest, "post_no": post.post_no}
@@ -86,6 +94,29 @@ def record_patrol(
         session, actor, "patrol.patrol.recorded", subject=("patrol", body.patrol_id), at=now, facts=facts
     )
     return PatrolRecorded(body.patrol_id, True, result.is_valid, tuple(row.reasons))
+
+
+def _formers(session: Session, row: PatrolRow) -> list[Former]:
+    """Earlier outings on this ground that a replay could repeat."""
+    rules = plausibility_policy()["replay"]
+    if row.duration_min < rules["minutes_min"]:
+        return []
+    rows = store.formers(
+        session,
+        row,
+        since=row.started_at - timedelta(days=rules["window_days"]),
+        tolerance=rules["tolerance"],
+        limit=rules["compared_max"],
+    )
+    tracks = unpack([former.fixes for former in rows])
+    spans = np.array(
+        [[tick_of(former.started_at), tick_of(former.ended_at)] for former in rows], dtype=np.int64
+    )
+    walks = measure(tracks, spans.reshape(-1, 2), patrol_policy().fix_rules)
+    return [
+        Former(f"{former.started_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}", path_of(tracks, walks, place))
+        for place, former in enumerate(rows)
+    ]
 
 
 def _row(
@@ -98,20 +129,19 @@ def _row(
     keeps_track: bool,
 ) -> PatrolRow:
     line = None
-    if keeps_track and len(result.usable) > 1:
-        points = shapely.LineString([(fix.lon, fix.lat) for fix in result.usable])
-        line = f"SRID=4490;{points.wkt}"
+    if keeps_track and result.is_usable.sum() > 1:
+        line = f"SRID=4490;{shapely.LineString(result.tracks.lonlat_deg(result.is_usable)).wkt}"
     return PatrolRow(
         patrol_id=body.patrol_id,
         post_id=body.post_id,
         division_code=division_code,
         started_at=body.started_at,
         ended_at=body.ended_at,
-        fixes=pack(sorted(body.fixes)) if keeps_track else pack(()),
+        fixes=pack(result.tracks if keeps_track else tracks_of([()]))[0],
         fix_count=len(body.fixes),
         track=line,
-        distance_m=result.distance_m,
-        duration_min=result.duration_min,
+        distance_m=float(result.walks.distance_m[0]),
+        duration_min=float(result.walks.duration_min[0]),
         tasks_visited=tasks,
         is_valid=result.is_valid,
         reasons=[reason._asdict() for reason in result.reasons],

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import shapely
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from patrol.tables import PatrolRow
@@ -35,6 +35,27 @@ def ground_of(session: Session, division_code: str) -> BaseGeometry | None:
         {"code": division_code},
     ).scalar()
     return shapely.from_wkb(bytes(found)) if found is not None else None
+
+
+def formers(
+    session: Session, patrol: PatrolRow, *, since: datetime, tolerance: float, limit: int
+) -> list[PatrolRow]:
+    """Earlier outings on the ground of one's division of about the same duration, most alike first."""
+    minutes = patrol.duration_min
+    found = session.scalars(
+        select(PatrolRow)
+        .where(
+            PatrolRow.division_code == patrol.division_code,
+            PatrolRow.patrol_id != patrol.patrol_id,
+            PatrolRow.started_at >= since,
+            PatrolRow.started_at < patrol.started_at,
+            PatrolRow.track.is_not(None),
+            PatrolRow.duration_min.between(minutes * (1 - tolerance), minutes * (1 + tolerance)),
+        )
+        .order_by(func.abs(PatrolRow.duration_min - minutes), PatrolRow.patrol_id)
+        .limit(limit)
+    )
+    return list(found)
 
 
 def proved_tasks(session: Session, post_id: UUID, started_at: datetime, ended_at: datetime) -> int:

@@ -1,22 +1,23 @@
-"""Fixes of an outing: which of them count, and how they are packed for storage."""
+"""Fixes of outings as arrays: one outing or many, one after the other."""
 
 from __future__ import annotations
 
-import itertools
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from foundation.calendar import SHANGHAI
-from foundation.crs import distance_m
-from foundation.errors import Defect
+import numpy as np
+from numpy.typing import NDArray
 
-FORMAT = 1
+from foundation.calendar import SHANGHAI
+
 DEGREE_UNITS = 10_000_000
-"""Packed degrees are whole ten-millionths: about one centimetre."""
-ANCHOR_MIN_M = 10.0
-"""Shorter steps are jitter of the receiver and walk nowhere."""
+"""Degrees are whole ten-millionths: about one centimetre."""
+TICKS_A_SECOND = 100
+ACCURACY_UNITS = 10
+ACCURACY_MOST = 32_767
+"""Decimetres; whatever is worse, or no number, counts as this."""
 
 
 class Fix(NamedTuple):
@@ -37,147 +38,75 @@ class FixRules(NamedTuple):
     gap_max: timedelta
 
 
-class Sifted(NamedTuple):
-    """Fixes that count, in order of time, and how many were refused, by reason."""
+@dataclass(frozen=True)
+class Tracks:
+    """Fixes of n outings, m in all, in order of time within each.
 
-    usable: tuple[Fix, ...]
-    refused: dict[str, int]
-
-
-def sift(fixes: Sequence[Fix], rules: FixRules, *, started_at: datetime, ended_at: datetime) -> Sifted:
-    """Sort by time and set aside what does not count; every fix is counted once, usable or refused.
-
-    Reasons: ``mock``, ``accuracy`` (worse than allowed), ``time`` (outside the outing, or twice at one
-    moment), ``jump`` (further from the last good fix than anything moves).
+    Attributes
+    ----------
+    starts : (n + 1,) int64
+        Outing i owns fixes ``starts[i]:starts[i + 1]``.
+    ticks : (m,) int64
+        Hundredths of a second since 1970 (UTC).
+    lon, lat : (m,) int32
+        1e-7 degrees, EPSG:4490.
+    accuracy : (m,) uint16
+        Decimetres, 95 %.
+    is_mock : (m,) bool
+        Made by a mock provider, as the phone says.
     """
-    usable: list[Fix] = []
-    refused: dict[str, int] = {}
-    for fix in sorted(fixes):
-        reason = _refusal(fix, usable[-1] if usable else None, rules, started_at, ended_at)
-        if reason is None:
-            usable.append(fix)
-        else:
-            refused[reason] = refused.get(reason, 0) + 1
-    return Sifted(tuple(usable), refused)
+
+    starts: NDArray[np.int64]
+    ticks: NDArray[np.int64]
+    lon: NDArray[np.int32]
+    lat: NDArray[np.int32]
+    accuracy: NDArray[np.uint16]
+    is_mock: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def fix_count(self) -> int:
+        """Fixes of all outings."""
+        return len(self.ticks)
+
+    def lonlat_deg(self, where: NDArray[np.bool_] | slice = slice(None)) -> NDArray[np.float64]:
+        """Positions (k, 2) in degrees, lon before lat."""
+        return np.column_stack([self.lon[where], self.lat[where]]) / DEGREE_UNITS
+
+    def fixes(self, outing: int) -> list[Fix]:
+        """One outing as values, to the centimetre, the decimetre of accuracy and the hundredth second."""
+        begin, end = self.starts[outing], self.starts[outing + 1]
+        return [
+            Fix(
+                datetime.fromtimestamp(int(self.ticks[place]) / TICKS_A_SECOND, SHANGHAI),
+                int(self.lon[place]) / DEGREE_UNITS,
+                int(self.lat[place]) / DEGREE_UNITS,
+                int(self.accuracy[place]) / ACCURACY_UNITS,
+                bool(self.is_mock[place]),
+            )
+            for place in range(begin, end)
+        ]
 
 
-def walked_m(fixes: Sequence[Fix], gap_max: timedelta) -> float:
-    """Distance covered, without the jitter of a phone that lies still and without silent stretches."""
-    total, anchor = 0.0, fixes[0] if fixes else None
-    for before, after in _pairs(fixes):
-        if after.t - before.t > gap_max:
-            anchor = after
-            continue
-        if anchor is None:
-            continue
-        step = distance_m((anchor.lon, anchor.lat), (after.lon, after.lat))
-        if step >= max(ANCHOR_MIN_M, after.accuracy_m):
-            total += step
-            anchor = after
-    return total
+def tracks_of(outings: Iterable[Sequence[Fix]]) -> Tracks:
+    """Outings as arrays, each sorted by time."""
+    ordered = [sorted(fixes) for fixes in outings]
+    starts = np.concatenate([[0], np.cumsum([len(fixes) for fixes in ordered])]).astype(np.int64)
+    flat = [fix for fixes in ordered for fix in fixes]
+    accuracy = np.array([fix.accuracy_m for fix in flat], dtype=np.float64) * ACCURACY_UNITS
+    is_told = (accuracy >= 0) & (accuracy < ACCURACY_MOST)
+    return Tracks(
+        starts,
+        np.array([tick_of(fix.t) for fix in flat], dtype=np.int64),
+        np.rint(np.array([fix.lon for fix in flat]) * DEGREE_UNITS).astype(np.int32),
+        np.rint(np.array([fix.lat for fix in flat]) * DEGREE_UNITS).astype(np.int32),
+        np.where(is_told, np.rint(accuracy), ACCURACY_MOST).astype(np.uint16),
+        np.array([fix.is_mock for fix in flat], dtype=np.bool_),
+    )
 
 
-def minutes(fixes: Sequence[Fix], gap_max: timedelta) -> float:
-    """Time under way, silent stretches left out."""
-    spans = (after.t - before.t for before, after in _pairs(fixes))
-    return sum(span.total_seconds() for span in spans if span <= gap_max) / 60.0
-
-
-def is_too_even(fixes: Sequence[Fix]) -> bool:
-    """Whether a track looks drawn: many fixes of one accuracy at one unchanging speed.
-
-    Shown as a doubt, never a punishment: real receivers jitter.
-    """
-    moving = [
-        distance_m((a.lon, a.lat), (b.lon, b.lat)) / seconds
-        for a, b in _pairs(fixes)
-        if (seconds := (b.t - a.t).total_seconds()) > 0
-    ]
-    if len(moving) < 20 or len({fix.accuracy_m for fix in fixes}) > 1:
-        return False
-    mean = sum(moving) / len(moving)
-    deviation = (sum((speed - mean) ** 2 for speed in moving) / len(moving)) ** 0.5
-    return mean > 0.2 and deviation / mean < 0.02
-
-
-def pack(fixes: Sequence[Fix]) -> bytes:
-    """Fixes as deltas of whole numbers (milliseconds, 1e-7 degrees, decimetres), deflated."""
-    numbers: list[int] = [FORMAT, len(fixes)]
-    last = (0, 0, 0)
-    for fix in fixes:
-        now = (
-            round(fix.t.timestamp() * 1000),
-            round(fix.lon * DEGREE_UNITS),
-            round(fix.lat * DEGREE_UNITS),
-        )
-        numbers.extend(new - old for new, old in zip(now, last, strict=True))
-        numbers.append(round(fix.accuracy_m * 10) * 2 + fix.is_mock)
-        last = now
-    return zlib.compress(b"".join(_varint(number) for number in numbers), 9)
-
-
-def unpack(data: bytes) -> list[Fix]:
-    """Inverse of `pack`, to the millisecond, the centimetre and the decimetre.
-
-    Raises
-    ------
-    Defect
-        ``patrol.track.unreadable``.
-    """
-    try:
-        numbers = list(_numbers(zlib.decompress(data)))
-    except zlib.error as error:
-        raise Defect("patrol.track.unreadable") from error
-    if len(numbers) < 2 or numbers[0] != FORMAT or len(numbers) != 2 + 4 * numbers[1]:
-        raise Defect("patrol.track.unreadable")
-    fixes, t, lon, lat = [], 0, 0, 0
-    for place in range(2, len(numbers), 4):
-        t, lon, lat = t + numbers[place], lon + numbers[place + 1], lat + numbers[place + 2]
-        quality = numbers[place + 3]
-        moment = datetime.fromtimestamp(t / 1000, SHANGHAI)
-        fixes.append(
-            Fix(moment, lon / DEGREE_UNITS, lat / DEGREE_UNITS, quality // 2 / 10, bool(quality % 2))
-        )
-    return fixes
-
-
-def _refusal(
-    fix: Fix, last: Fix | None, rules: FixRules, started_at: datetime, ended_at: datetime
-) -> str | None:
-    if fix.is_mock:
-        return "mock"
-    if fix.accuracy_m > rules.accuracy_max_m or fix.accuracy_m < 0:
-        return "accuracy"
-    if not started_at <= fix.t <= ended_at or (last is not None and fix.t == last.t):
-        return "time"
-    if last is not None:
-        far = distance_m((last.lon, last.lat), (fix.lon, fix.lat))
-        slack = last.accuracy_m + fix.accuracy_m
-        if far - slack > rules.speed_max_m_s * (fix.t - last.t).total_seconds():
-            return "jump"
-    return None
-
-
-def _pairs(fixes: Sequence[Fix]) -> Iterator[tuple[Fix, Fix]]:
-    return itertools.pairwise(fixes)
-
-
-def _varint(number: int) -> bytes:
-    """Zigzag, then seven bits a byte."""
-    value = number * 2 if number >= 0 else -number * 2 - 1
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _numbers(data: Iterable[int]) -> Iterator[int]:
-    value = shift = 0
-    for byte in data:
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            yield value // 2 if value % 2 == 0 else -(value + 1) // 2
-            value = shift = 0
+def tick_of(moment: datetime) -> int:
+    """Hundredths of a second since 1970."""
+    return round(moment.timestamp() * TICKS_A_SECOND)

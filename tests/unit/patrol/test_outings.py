@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+import numpy as np
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from foundation.calendar import SHANGHAI, parse_period
 from foundation.crs import distance_m
 from foundation.errors import Defect, InvalidInput
+from patrol.rounds.measures import Walks, grounds_of, in_ground, measure
+from patrol.rounds.packing import pack, unpack
 from patrol.rounds.patrols import PatrolBody, assess, check_body, in_ground_share, patrol_policy
-from patrol.rounds.tracks import Fix, minutes, pack, sift, unpack, walked_m
+from patrol.rounds.tracks import Fix, Tracks, tick_of, tracks_of
 from patrol.visits.visits import bd09_to_gcj02, gcj02_to_wgs84, to_storage, wgs84_to_gcj02
 
 START = datetime(2026, 9, 8, 9, 0, tzinfo=SHANGHAI)
@@ -48,45 +51,111 @@ def walk(
     ]
 
 
-@given(fixes=fix_lists)
-def test_every_fix_is_usable_or_refused_for_a_reason(fixes: list[Fix]) -> None:
-    sifted = sift(fixes, RULES, started_at=START, ended_at=END)
-    assert len(sifted.usable) + sum(sifted.refused.values()) == len(fixes)
-    assert sorted(sifted.usable) == list(sifted.usable)
-    assert not any(fix.is_mock or fix.accuracy_m > RULES.accuracy_max_m for fix in sifted.usable)
-    assert minutes(sifted.usable, RULES.gap_max) <= 120.0
-    assert walked_m(sifted.usable, RULES.gap_max) >= 0.0
+def measured(*outings: list[Fix]) -> tuple[Tracks, Walks]:
+    tracks = tracks_of(outings)
+    spans = np.tile(np.array([[tick_of(START), tick_of(END)]], dtype=np.int64), (len(outings), 1))
+    return tracks, measure(tracks, spans, RULES)
 
 
-@given(fixes=fix_lists)
-def test_packing_keeps_every_fix(fixes: list[Fix]) -> None:
-    unpacked = unpack(pack(fixes))
-    assert len(unpacked) == len(fixes)
-    for before, after in zip(fixes, unpacked, strict=True):
-        assert abs((after.t - before.t).total_seconds()) < 0.001
-        assert distance_m((before.lon, before.lat), (after.lon, after.lat)) < 0.02
-        assert after.accuracy_m == pytest.approx(before.accuracy_m, abs=0.051)
-        assert after.is_mock == before.is_mock
+def sifted_by_hand(fixes: list[Fix]) -> tuple[list[Fix], dict[str, int]]:
+    """The rules in words, one fix after the other: what the compiled loops must agree with."""
+    usable: list[Fix] = []
+    refused: dict[str, int] = {}
+    for fix in fixes:
+        last, reason = usable[-1] if usable else None, None
+        if fix.is_mock:
+            reason = "mock"
+        elif fix.accuracy_m > RULES.accuracy_max_m:
+            reason = "accuracy"
+        elif not START <= fix.t <= END or (last is not None and fix.t == last.t):
+            reason = "time"
+        elif last is not None:
+            far = distance_m((last.lon, last.lat), (fix.lon, fix.lat))
+            allowed = RULES.speed_max_m_s * (fix.t - last.t).total_seconds()
+            if far - last.accuracy_m - fix.accuracy_m > allowed:
+                reason = "jump"
+        if reason is None:
+            usable.append(fix)
+        else:
+            refused[reason] = refused.get(reason, 0) + 1
+    return usable, refused
+
+
+@given(outings=st.lists(fix_lists, max_size=4))
+@settings(deadline=None)
+def test_every_fix_is_usable_or_refused_for_a_reason(outings: list[list[Fix]]) -> None:
+    tracks, walks = measured(*outings)
+    for place, fixes in enumerate(outings):
+        usable, refused = sifted_by_hand(tracks.fixes(place))
+        assert walks.usable[place] == len(usable)
+        assert {key: found[place] for key, found in walks.refused.items() if found[place]} == refused
+        assert len(usable) + sum(refused.values()) == len(fixes)
+        assert 0.0 <= walks.duration_min[place] <= 120.0
+        assert walks.distance_m[place] >= 0.0
+
+
+@given(outings=st.lists(fix_lists, max_size=4))
+@settings(deadline=None)
+def test_packing_keeps_every_fix(outings: list[list[Fix]]) -> None:
+    tracks = tracks_of(outings)
+    again = unpack(pack(tracks))
+    for one, other in zip(vars(tracks).values(), vars(again).values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for place, fixes in enumerate(outings):
+        for before, after in zip(sorted(fixes), again.fixes(place), strict=True):
+            assert abs((after.t - before.t).total_seconds()) <= 0.0051
+            assert distance_m((before.lon, before.lat), (after.lon, after.lat)) < 0.02
+            assert after.accuracy_m == pytest.approx(before.accuracy_m, abs=0.051)
+            assert after.is_mock == before.is_mock
 
 
 def test_packed_fixes_are_small_and_damage_is_found() -> None:
-    data = pack(walk(240))
-    assert len(data) < 240 * 6
-    for damaged in (b"", data[:-3], b"nonsense"):
+    data = pack(tracks_of([walk(240)]))[0]
+    assert len(data) < 240 * 9
+    flipped = bytearray(data)
+    flipped[100] ^= 1
+    for damaged in (b"", data[:-3], b"nonsense", bytes(flipped)):
         with pytest.raises(Defect):
-            unpack(damaged)
+            unpack([data, damaged])
 
 
 def test_a_walk_of_known_length() -> None:
     fixes = walk(50)
     straight = distance_m((fixes[0].lon, 34.95), (fixes[-1].lon, 34.95))
-    assert walked_m(fixes, RULES.gap_max) == pytest.approx(straight, rel=1e-6)
-    assert minutes(fixes, RULES.gap_max) == pytest.approx(24.5)
+    _, walks = measured(fixes)
+    assert walks.distance_m[0] == pytest.approx(straight, rel=1e-4)
+    assert walks.duration_min[0] == pytest.approx(24.5)
 
 
 def test_a_phone_that_lies_still_walks_nowhere() -> None:
     still = [Fix(START + timedelta(seconds=30 * i), 112.75 + (i % 3) * 2e-5, 34.95, 8.0) for i in range(100)]
-    assert walked_m(still, RULES.gap_max) == 0.0
+    assert measured(still)[1].distance_m[0] == 0.0
+
+
+def test_silence_is_not_walked() -> None:
+    first, second = walk(10), [fix._replace(t=fix.t + timedelta(minutes=50)) for fix in walk(10)]
+    _, walks = measured([*first, *second])
+    assert walks.duration_min[0] == pytest.approx(9.0)
+
+
+@given(
+    places=st.lists(
+        st.tuples(st.floats(112.735, 112.785), st.floats(34.935, 34.985)), min_size=1, max_size=40
+    )
+)
+@settings(deadline=None)
+def test_the_lattice_tells_what_the_outline_tells(places: list[tuple[float, float]]) -> None:
+    cells = [
+        GROUND,
+        shapely.box(112.76, 34.94, 112.78, 34.96).union(shapely.box(112.76, 34.96, 112.765, 34.98)),
+    ]
+    fixes = [Fix(START + timedelta(seconds=30 * i), *place, 5.0) for i, place in enumerate(places)]
+    tracks = tracks_of([fixes] * 3)
+    own = np.array([[0, 0], [1, 1], [0, 1]], dtype=np.int64)
+    codes = np.zeros(tracks.fix_count, dtype=np.uint8)
+    found = in_ground(tracks, codes, grounds_of(cells), own, margin_m=100.0)
+    for share, ground in zip(found, [*cells, shapely.union_all(cells)], strict=True):
+        assert share == in_ground_share(tracks.lonlat_deg(slice(0, len(fixes))), ground, margin_m=100.0)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +196,7 @@ def test_the_margin_around_the_grid_is_a_hundred_metres() -> None:
     edge_deg = 112.76
     for metres, expected in ((90, 1.0), (110, 0.0)):
         lon = edge_deg + metres / distance_m((112.76, 34.95), (113.76, 34.95))
-        assert in_ground_share([Fix(START, lon, 34.95, 5.0)], GROUND, margin_m=100.0) == expected
+        assert in_ground_share(np.array([[lon, 34.95]]), GROUND, margin_m=100.0) == expected
 
 
 def test_bodies_that_cannot_be() -> None:
