@@ -170,12 +170,16 @@ class EvidenceRow(Base):
     __tablename__ = "evidence"
 
     evidence_id: Mapped[UUID] = mapped_column(primary_key=True)
-    visit_id: Mapped[UUID] = mapped_column(ForeignKey("visit.visit_id"), index=True)
+    visit_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit.visit_id"), index=True)
+    """None: brought in at the office, to the case itself."""
     patch_id: Mapped[UUID] = mapped_column(ForeignKey("patch.patch_id"), index=True)
     division_code: Mapped[str] = mapped_column(String(12))
     kind: Mapped[str] = mapped_column(Text)
+    """photo | drone_photo | video | audio | track | chip | document | statement"""
+    title: Mapped[str | None] = mapped_column(Text)
     media_type: Mapped[str] = mapped_column(Text)
-    sha256: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    sm3: Mapped[str | None] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(BigInteger)
     captured_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -184,6 +188,16 @@ class EvidenceRow(Base):
     bearing_deg: Mapped[float | None] = mapped_column(Float)
     coord_source: Mapped[str | None] = mapped_column(Text)
     distance_m: Mapped[float | None] = mapped_column(Float)
+    claims: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """As the sender said it, and what the file says of itself: claims, not facts."""
+    device_counter: Mapped[int | None] = mapped_column(Integer)
+    picture_hash: Mapped[str | None] = mapped_column(String(16))
+    """Difference hash, 64 bits in hex: pictures that look alike differ in few bits."""
+    public_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Copy without EXIF that is served; the original stays sealed."""
+    plausibility: Mapped[float | None] = mapped_column(Float)
+    doubts: Mapped[list[Any]] = mapped_column(JSONB)
+    """Every check behind the score: [{check, reason, factor, weight, facts}]."""
     flags: Mapped[list[str]] = mapped_column(JSONB)
     is_reviewed: Mapped[bool] = mapped_column(Boolean, default=False)
     by_id: Mapped[UUID] = mapped_column(ForeignKey("account.account_id"))

@@ -1,8 +1,11 @@
-"""How much cultivated ground lies near the tracks of valid outings."""
+"""How much cultivated ground lies near what was walked on valid outings."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +15,18 @@ from shapely.geometry.base import BaseGeometry
 
 from foundation.crs import STORAGE_EPSG, gauss_krueger_epsg, reproject
 from patrol.reports.indicators import Coverage
+from patrol.rounds.lattice import Lattice, lattice_over
+from patrol.rounds.measures import stretches
+from patrol.rounds.tracks import Tracks
 
 NEAR_M = 100.0
-TRACK_TOLERANCE_M = 3.0
+SMALL_NODES = 400
+"""Cells with less cropland than so many nodes (4 ha) are measured with rulers: on the lattice the worst of
+them was several points off."""
+SUBNODE_BITS = 4
+DRAWN_WIDTH = 0.15
+"""Nodes by which a drawn line reaches further than the line: with it the mean difference from rulers over
+random walks is 0.03 points, without it 0.7."""
 
 
 class Field(NamedTuple):
@@ -26,34 +38,126 @@ class Field(NamedTuple):
     area_m2: float
 
 
-def cover(fields: Sequence[Field], tracks_4490: Sequence[BaseGeometry]) -> list[Coverage]:
-    """Cultivated area of each grid cell, and how much of it lies within 100 m of a track.
+@dataclass(frozen=True)
+class Walked:
+    """What was walked in a period: sifted tracks, and the longest silence that still counts as walking."""
 
-    The near share of each field is taken on its Gauss-Krüger plane, where scale cancels out, and applied to
-    the ellipsoidal area.
+    tracks: Tracks
+    codes: NDArray[np.uint8]
+    gap_max: timedelta
+
+
+@dataclass(frozen=True)
+class Cropland:
+    """Cultivated ground of a number of grid cells on a lattice.
+
+    Attributes
+    ----------
+    numbers : (rows, columns) uint16
+        Place of the cell in ``keys`` plus one, where there is cropland.
+    keys : sequence of (cell code, division code)
+    area_m2 : (cells,) float64
+        Ellipsoidal.
+    nodes : (cells,) int64
+        Nodes of the lattice in the cell's cropland.
     """
-    shares = _near_shares([field.shape for field in fields], tracks_4490)
-    cells: dict[tuple[str, str], tuple[float, float]] = {}
-    for field, share in zip(fields, shares, strict=True):
-        key = field.cell_code, field.division_code
-        whole, near = cells.get(key, (0.0, 0.0))
-        cells[key] = whole + field.area_m2, near + field.area_m2 * float(share)
-    return [Coverage(*key, *areas) for key, areas in sorted(cells.items())]
+
+    lattice: Lattice
+    numbers: NDArray[np.uint16]
+    keys: Sequence[tuple[str, str]]
+    fields: Sequence[Sequence[BaseGeometry]]
+    area_m2: NDArray[np.float64]
+    nodes: NDArray[np.int64]
 
 
-def _near_shares(
-    shapes_4490: Sequence[BaseGeometry], tracks_4490: Sequence[BaseGeometry]
-) -> NDArray[np.float64]:
-    shares = np.zeros(len(shapes_4490))
-    if not shapes_4490 or not tracks_4490:
-        return shares
-    local = gauss_krueger_epsg(float(shapely.bounds(tracks_4490[0])[0]))
-    shapes = np.array([reproject(shape, STORAGE_EPSG, local) for shape in shapes_4490], dtype=object)
-    lines = [reproject(line, STORAGE_EPSG, local) for line in tracks_4490]
-    belts = shapely.buffer(shapely.simplify(lines, TRACK_TOLERANCE_M), NEAR_M, quad_segs=4)
-    found, belt = shapely.STRtree(belts).query(shapes, predicate="intersects")
-    for place in np.unique(found):
-        near = shapely.intersection(shapes[place], shapely.union_all(belts[belt[found == place]]))
-        whole = shapely.area(shapes[place])
-        shares[place] = min(1.0, shapely.area(near) / whole) if whole > 0 else 0.0
-    return shares
+def cropland_of(fields: Sequence[Field]) -> Cropland:
+    """Draw cropland on a lattice, once for many periods.
+
+    Raises
+    ------
+    ValueError
+        No fields.
+    """
+    keys = sorted({(field.cell_code, field.division_code) for field in fields})
+    number = {key: place for place, key in enumerate(keys)}
+    shapes: list[list[BaseGeometry]] = [[] for _ in keys]
+    area_m2 = np.zeros(len(keys))
+    for field in fields:
+        place = number[field.cell_code, field.division_code]
+        shapes[place].append(field.shape)
+        area_m2[place] += field.area_m2
+    bounds = shapely.total_bounds(np.array([field.shape for field in fields], dtype=object))
+    lattice = lattice_over(tuple(bounds), margin_m=NEAR_M)
+    drawn = lattice.draw(
+        ((shape, place) for place, group in enumerate(shapes, start=1) for shape in group), "uint16"
+    )
+    nodes = np.bincount(drawn.ravel(), minlength=len(keys) + 1)[1:]
+    return Cropland(lattice, drawn, keys, shapes, area_m2, nodes)
+
+
+def cover(cropland: Cropland, walked: Walked) -> list[Coverage]:
+    """Cultivated area of each grid cell, and how much of it lies within 100 m of what was walked.
+
+    The near share is counted on the lattice, of small cells measured on the Gauss-Krüger plane, and applied
+    to the ellipsoidal area. Silent stretches of a track cover nothing.
+    """
+    places, starts = stretches(walked.tracks, walked.codes, walked.gap_max)
+    shares = np.zeros(len(cropland.keys))
+    if len(places):
+        near = np.bincount(cropland.numbers[_near(cropland.lattice, walked.tracks, places, starts)])
+        counts = np.zeros(len(cropland.keys) + 1)
+        counts[: len(near)] = near
+        np.divide(counts[1:], cropland.nodes, out=shares, where=cropland.nodes > 0)
+        lonlat = walked.tracks.lonlat_deg()[places]
+        for place in np.flatnonzero(cropland.nodes < SMALL_NODES).tolist():
+            shares[place] = _exact_share(cropland.fields[place], lonlat, starts)
+    return [
+        Coverage(*key, float(area), float(area * share))
+        for key, area, share in zip(cropland.keys, cropland.area_m2, shares, strict=True)
+    ]
+
+
+def _near(
+    lattice: Lattice, tracks: Tracks, places: NDArray[np.int64], starts: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Nodes within 100 m of a stretch."""
+    # OpenCV is loaded by whoever draws, not by whoever imports: the web process never does.
+    import cv2
+
+    canvas = np.ones((lattice.rows, lattice.columns), dtype=np.uint8)
+    points = np.rint(lattice.places(tracks.lon[places], tracks.lat[places]) * (1 << SUBNODE_BITS))
+    limit = (max(lattice.rows, lattice.columns) * 4) << SUBNODE_BITS
+    points = np.clip(points, -limit, limit).astype(np.int32)
+    lines = [points[begin:end] for begin, end in itertools.pairwise(starts)]
+    cv2.polylines(canvas, lines, isClosed=False, color=0, shift=SUBNODE_BITS)
+    apart = cv2.distanceTransform(canvas, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    near: NDArray[np.bool_] = apart <= NEAR_M / lattice.spacing_m - DRAWN_WIDTH
+    return near
+
+
+def _exact_share(
+    shapes_4490: Sequence[BaseGeometry], lonlat: NDArray[np.float64], starts: NDArray[np.int64]
+) -> float:
+    """Share of a few fields within 100 m of the stretches, by rulers on the plane."""
+    west, south, east, north = shapely.total_bounds(np.array(shapes_4490, dtype=object))
+    reach = 2 * NEAR_M / 80_000.0
+    # A step passes by where its own box touches the fields', also between two fixes that lie far away.
+    following = np.minimum(np.arange(len(lonlat)) + 1, len(lonlat) - 1)
+    low, high = np.minimum(lonlat, lonlat[following]), np.maximum(lonlat, lonlat[following])
+    is_close = (high >= (west - reach, south - reach)).all(axis=1) & (
+        low <= (east + reach, north + reach)
+    ).all(axis=1)
+    own = np.unique(np.searchsorted(starts, np.flatnonzero(is_close), side="right") - 1)
+    lines = [
+        shapely.LineString(lonlat[begin:end]) if end - begin > 1 else shapely.Point(lonlat[begin])
+        for begin, end in ((starts[place], starts[place + 1]) for place in own)
+    ]
+    if not lines:
+        return 0.0
+    local = gauss_krueger_epsg(west)
+    belt = shapely.union_all(
+        shapely.buffer([reproject(line, STORAGE_EPSG, local) for line in lines], NEAR_M, quad_segs=8)
+    )
+    fields = [reproject(shape, STORAGE_EPSG, local) for shape in shapes_4490]
+    whole = float(np.sum(shapely.area(fields)))
+    return min(1.0, float(np.sum(shapely.area(shapely.intersection(fields, belt)))) / whole) if whole else 0.0

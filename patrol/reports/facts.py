@@ -38,7 +38,7 @@ from patrol.reports.bulletins import (
     summary,
     title_of,
 )
-from patrol.reports.coverage import Field, cover
+from patrol.reports.coverage import Field, Walked, cover, cropland_of
 from patrol.reports.indicators import DEFINITIONS, Ledger, Person, Step, compute
 from patrol.reports.rankings import (
     PersonGroup,
@@ -49,6 +49,8 @@ from patrol.reports.rankings import (
     ranking_policy,
     with_changes,
 )
+from patrol.rounds.measures import measure, spans_of
+from patrol.rounds.packing import unpack
 from patrol.rounds.patrols import patrol_policy
 
 CLASSES_FILE = Path(__file__).resolve().parents[2] / "data" / "reference" / "change_classes.toml"
@@ -92,8 +94,14 @@ def with_coverage(session: Session, scope: Scope, ledger: Ledger) -> Ledger:
         Field(row["code"], row["division_code"], shapely.from_wkb(bytes(row["shape"])), row["area_m2"])
         for row in store.cropland(session, prefix)
     ]
-    lines = store.tracks(session, prefix, scope.period.starts_at, scope.end)
-    return replace(ledger, coverage=cover(fields, [shapely.from_wkb(line) for line in lines]))
+    if not fields:
+        return ledger
+    rows = store.tracks(session, prefix, scope.period.starts_at, scope.end)
+    tracks = unpack([row["fixes"] for row in rows])
+    spans = spans_of([(row["started_at"], row["ended_at"]) for row in rows])
+    rules = patrol_policy().fix_rules
+    walked = Walked(tracks, measure(tracks, spans, rules).codes, rules.gap_max)
+    return replace(ledger, coverage=cover(cropland_of(fields), walked))
 
 
 def person_rankings(session: Session, scope: Scope) -> list[tuple[PersonGroup, list[RankingRow]]]:

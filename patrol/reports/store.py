@@ -109,18 +109,17 @@ def rectifications(session: Session, prefix: str) -> list[Rectification]:
     return [Rectification(**row) for row in rows]
 
 
-def tracks(session: Session, prefix: str, begin: datetime, end: datetime) -> list[bytes]:
-    """Tracks of valid outings, WKB lines in EPSG:4490."""
-    rows = _all(
+def tracks(session: Session, prefix: str, begin: datetime, end: datetime) -> list[RowMapping]:
+    """Valid outings whose track was kept: packed fixes, begin and end."""
+    return _all(
         session,
-        "SELECT ST_AsBinary(track) AS shape FROM patrol WHERE is_valid AND track IS NOT NULL"
+        "SELECT fixes, started_at, ended_at FROM patrol WHERE is_valid AND track IS NOT NULL"
         " AND starts_with(division_code, :prefix) AND started_at >= :begin AND started_at < :end"
         " ORDER BY patrol_id",
         prefix=prefix,
         begin=begin,
         end=end,
     )
-    return [bytes(row["shape"]) for row in rows]
 
 
 def cropland(session: Session, prefix: str) -> list[RowMapping]:

@@ -5,24 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from rasterio.features import rasterize
-from rasterio.transform import Affine
 from shapely.geometry.base import BaseGeometry
 
 from foundation.crs import STORAGE_EPSG, gauss_krueger_epsg, reproject
 from patrol.rounds import kernels
-from patrol.rounds.tracks import DEGREE_UNITS, TICKS_A_SECOND, FixRules, Tracks
+from patrol.rounds.lattice import Lattice, lattice_over
+from patrol.rounds.tracks import TICKS_A_SECOND, FixRules, Tracks, tick_of
 
 ANCHOR_MIN_M = 10.0
 """Shorter steps are jitter of the receiver and walk nowhere."""
 EVEN_DEVIATION = 0.02
 EVEN_SPEED_M_S = 0.2
-LATTICE_M = 10.0
-DEGREE_M = 111_320.0
 REFUSALS = {
     kernels.MOCK: "mock",
     kernels.ACCURACY: "accuracy",
@@ -55,6 +53,12 @@ class Walks:
     distance_m: NDArray[np.float64]
     duration_min: NDArray[np.float64]
     is_even: NDArray[np.bool_]
+
+
+def spans_of(outings: Sequence[tuple[datetime, datetime]]) -> NDArray[np.int64]:
+    """First and last tick (n, 2) of outings by begin and end."""
+    ticks = [(tick_of(begin), tick_of(end)) for begin, end in outings]
+    return np.array(ticks, dtype=np.int64).reshape(-1, 2)
 
 
 def measure(tracks: Tracks, spans: NDArray[np.int64], rules: FixRules) -> Walks:
@@ -93,45 +97,26 @@ def measure(tracks: Tracks, spans: NDArray[np.int64], rules: FixRules) -> Walks:
 
 @dataclass(frozen=True)
 class Grounds:
-    """Grid cells on a lattice of about ten metres, for looking up many fixes at once.
+    """Grid cells on a lattice, for looking up many fixes at once.
 
     Attributes
     ----------
     numbers : (rows, columns) uint16
         Place of the cell in ``shapes`` plus one; 0 outside all.
-    frame : (4,) int64
-        Longitude and latitude of the first node, and the spacing along both, 1e-7 degrees.
     shapes : sequence of geometry
         EPSG:4490, in the order of their division codes, so that each division is one span of numbers.
     """
 
+    lattice: Lattice
     numbers: NDArray[np.uint16]
-    frame: NDArray[np.int64]
     shapes: Sequence[BaseGeometry]
 
 
 def grounds_of(shapes_4490: Sequence[BaseGeometry]) -> Grounds:
     """Draw grid cells on a lattice; at most 65,535 of them."""
-    west, south, east, north = shapely.total_bounds(np.asarray(shapes_4490, dtype=object))
-    step_y = round(LATTICE_M / DEGREE_M * DEGREE_UNITS)
-    step_x = round(step_y / math.cos(math.radians((south + north) / 2)))
-    frame = np.array(
-        [math.floor(west * DEGREE_UNITS), math.floor(south * DEGREE_UNITS), step_x, step_y], dtype=np.int64
-    )
-    columns = int((east * DEGREE_UNITS - frame[0]) // step_x) + 2
-    rows = int((north * DEGREE_UNITS - frame[1]) // step_y) + 2
-    x_deg, y_deg = step_x / DEGREE_UNITS, step_y / DEGREE_UNITS
-    # Nodes are the pixels' centres, rows run north.
-    to_lonlat = Affine(
-        x_deg, 0, frame[0] / DEGREE_UNITS - x_deg / 2, 0, y_deg, frame[1] / DEGREE_UNITS - y_deg / 2
-    )
-    numbers = rasterize(
-        ((shape, place) for place, shape in enumerate(shapes_4490, start=1)),
-        out_shape=(rows, columns),
-        transform=to_lonlat,
-        dtype="uint16",
-    )
-    return Grounds(numbers, frame, shapes_4490)
+    lattice = lattice_over(tuple(shapely.total_bounds(np.asarray(shapes_4490, dtype=object))))
+    numbers = lattice.draw(((shape, place) for place, shape in enumerate(shapes_4490, start=1)), "uint16")
+    return Grounds(lattice, numbers, shapes_4490)
 
 
 def in_ground(
@@ -147,14 +132,14 @@ def in_ground(
     own : (n, 2) int64
         First and last place in ``grounds.shapes`` of each outing's ground.
     """
-    sure, reach = _steps(margin_m, grounds.frame)
+    sure, reach = _steps(margin_m, grounds.lattice.spacing_m)
     found = kernels.inside(
         tracks.starts,
         tracks.lon,
         tracks.lat,
         codes,
         grounds.numbers,
-        grounds.frame,
+        grounds.lattice.frame,
         np.ascontiguousarray(own + 1),
         sure,
         reach,
@@ -173,6 +158,26 @@ def in_ground(
     return share
 
 
+def stretches(
+    tracks: Tracks, codes: NDArray[np.uint8], gap_max: timedelta
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What was seen to be walked: usable fixes, cut where an outing ends or the phone was silent too long.
+
+    Returns
+    -------
+    places : (k,) int64
+        Of the usable fixes.
+    starts : (s + 1,) int64
+        Stretch i owns ``places[starts[i]:starts[i + 1]]``.
+    """
+    places = np.flatnonzero(codes == kernels.USABLE)
+    outing = np.searchsorted(tracks.starts, places, side="right")
+    pause = np.diff(tracks.ticks[places])
+    is_cut = (np.diff(outing) != 0) | (pause > gap_max.total_seconds() * TICKS_A_SECOND)
+    starts = np.concatenate([[0], np.flatnonzero(is_cut) + 1, [len(places)]]).astype(np.int64)
+    return places, starts if len(places) else np.zeros(1, dtype=np.int64)
+
+
 def near_ground(
     lonlat: NDArray[np.float64], ground_4490: BaseGeometry, *, margin_m: float
 ) -> NDArray[np.bool_]:
@@ -185,9 +190,8 @@ def near_ground(
     return near
 
 
-def _steps(margin_m: float, frame: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _steps(margin_m: float, spacing_m: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Lattice steps that surely, and that perhaps lie within a margin, nearest first."""
-    spacing_m = frame[3] / DEGREE_UNITS * DEGREE_M
     # A node speaks for ground up to half a diagonal away, and the fix lies as far from its own node.
     doubt_m = spacing_m * math.sqrt(2.0) * 1.02
     most = math.ceil((margin_m + doubt_m) / spacing_m) + 1

@@ -18,8 +18,8 @@ from shapely.geometry.base import BaseGeometry
 from foundation.audit import canonical
 from foundation.calendar import Period
 from foundation.errors import InvalidInput
-from patrol.rounds.measures import Walks, measure, near_ground
-from patrol.rounds.tracks import Fix, FixRules, Tracks, tick_of, tracks_of
+from patrol.rounds.measures import Walks, measure, near_ground, spans_of
+from patrol.rounds.tracks import Fix, FixRules, Tracks, tracks_of
 
 POLICY_FILE = Path(__file__).resolve().parents[2] / "data" / "policies" / "patrol.toml"
 FIXES_MAX = 50_000
@@ -178,8 +178,7 @@ def assess(
         Assigned points with a recorded visit during the outing.
     """
     tracks = tracks_of([body.fixes])
-    span = np.array([[tick_of(body.started_at), tick_of(body.ended_at)]], dtype=np.int64)
-    walks = measure(tracks, span, policy.fix_rules)
+    walks = measure(tracks, spans_of([(body.started_at, body.ended_at)]), policy.fix_rules)
     counts = {reason: int(found[0]) for reason, found in sorted(walks.refused.items())}
     reasons = [_reason(code, count=count) for code, count in counts.items() if count]
     if walks.is_even[0]:

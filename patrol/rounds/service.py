@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
@@ -19,11 +18,11 @@ from foundation.errors import Conflict, NotAllowed
 from patrol.cases.store import lock_key
 from patrol.net import service as net
 from patrol.rounds import store
-from patrol.rounds.measures import measure
+from patrol.rounds.measures import measure, spans_of
 from patrol.rounds.packing import pack, unpack
 from patrol.rounds.patrols import Assessment, PatrolBody, assess, body_sha256, check_body, patrol_policy
 from patrol.rounds.plausibility import Former, path_of, plausibility_policy, weigh
-from patrol.rounds.tracks import tick_of, tracks_of
+from patrol.rounds.tracks import tracks_of
 from patrol.tables import PatrolRow
 
 Profile = Literal["full", "unit_only"]
@@ -109,10 +108,8 @@ def _formers(session: Session, row: PatrolRow) -> list[Former]:
         limit=rules["compared_max"],
     )
     tracks = unpack([former.fixes for former in rows])
-    spans = np.array(
-        [[tick_of(former.started_at), tick_of(former.ended_at)] for former in rows], dtype=np.int64
-    )
-    walks = measure(tracks, spans.reshape(-1, 2), patrol_policy().fix_rules)
+    spans = spans_of([(former.started_at, former.ended_at) for former in rows])
+    walks = measure(tracks, spans, patrol_policy().fix_rules)
     return [
         Former(f"{former.started_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}", path_of(tracks, walks, place))
         for place, former in enumerate(rows)

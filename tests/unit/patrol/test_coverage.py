@@ -1,0 +1,85 @@
+"""Coverage on the lattice is that of rulers; silence covers nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foundation.calendar import SHANGHAI
+from foundation.crs import ellipsoidal_area_m2, reproject
+from patrol.reports.coverage import NEAR_M, Field, Walked, cover, cropland_of
+from patrol.rounds.tracks import Fix, tracks_of
+
+START = datetime(2026, 9, 8, 9, 0, tzinfo=SHANGHAI)
+GAP = timedelta(minutes=30)
+WEST, SOUTH = 112.74, 34.94
+
+
+def fields() -> list[Field]:
+    found = []
+    for cell in range(6):
+        for part in range(3):
+            west, south = WEST + 0.008 * cell + 0.0024 * part, SOUTH + 0.001 * (cell % 3)
+            # The last cell holds very little cropland: small cells are measured, not counted.
+            height = 0.006 if cell < 5 else 0.0004
+            shape = shapely.box(west, south, west + 0.0022, south + height)
+            found.append(Field(f"C{cell}", "410883001001", shape, ellipsoidal_area_m2(shape)))
+    return found
+
+
+def walked(*outings: list[Fix]) -> Walked:
+    tracks = tracks_of(outings)
+    return Walked(tracks, np.zeros(tracks.fix_count, dtype=np.uint8), GAP)
+
+
+def line(corners: list[tuple[float, float]], *, minutes: float = 1.0) -> list[Fix]:
+    return [
+        Fix(START + timedelta(minutes=minutes * place), *corner, 5.0) for place, corner in enumerate(corners)
+    ]
+
+
+def by_rulers(lines: list[list[tuple[float, float]]]) -> dict[str, float]:
+    belt = shapely.union_all(
+        [reproject(shapely.LineString(one), 4490, 4547).buffer(NEAR_M, 32) for one in lines]
+    )
+    near: dict[str, float] = {}
+    for field in fields():
+        plane = reproject(field.shape, 4490, 4547)
+        share = shapely.area(shapely.intersection(plane, belt)) / shapely.area(plane)
+        near[field.cell_code] = near.get(field.cell_code, 0.0) + share * field.area_m2
+    return near
+
+
+corners = st.tuples(st.floats(WEST - 0.005, WEST + 0.055), st.floats(SOUTH - 0.005, SOUTH + 0.012))
+
+
+@given(lines=st.lists(st.lists(corners, min_size=2, max_size=6, unique=True), min_size=1, max_size=4))
+@settings(deadline=None, max_examples=60)
+def test_the_lattice_agrees_with_rulers(lines: list[list[tuple[float, float]]]) -> None:
+    expected = by_rulers(lines)
+    found = cover(cropland_of(fields()), walked(*(line(one) for one in lines)))
+    assert [cell.cell_code for cell in found] == sorted(expected)
+    apart = [abs(cell.near_m2 - expected[cell.cell_code]) / cell.cropland_m2 for cell in found]
+    assert np.mean(apart) <= 0.015
+    assert max(apart) <= 0.04
+    assert sum(cell.cropland_m2 for cell in found) == pytest.approx(
+        sum(f.area_m2 for f in fields()), rel=1e-9
+    )
+
+
+def test_silence_covers_nothing() -> None:
+    across = [(WEST - 0.002, SOUTH + 0.003), (WEST + 0.05, SOUTH + 0.003)]
+    seen = cover(cropland_of(fields()), walked(line(across, minutes=10.0)))
+    silent = cover(cropland_of(fields()), walked(line(across, minutes=31.0)))
+    assert sum(cell.near_m2 for cell in seen) > 100_000
+    assert sum(cell.near_m2 for cell in silent) == 0.0
+
+
+def test_nobody_walked() -> None:
+    found = cover(cropland_of(fields()), walked())
+    assert [cell.near_m2 for cell in found] == [0.0] * 6
