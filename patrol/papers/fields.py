@@ -76,7 +76,7 @@ def keys_by_name() -> Mapping[str, str]:
 
 
 def shown(item: PaperField, value: Any) -> str:
-    """A value as it stands on paper; empty where there is none. Lists and pictures have no text of their own."""
+    """A value as it stands on paper; empty for none, and for lists and pictures."""
     if value is None or item.type in {"list", "picture"}:
         return ""
     return written(item.type, value)

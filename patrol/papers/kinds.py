@@ -49,6 +49,7 @@ class Occasion:
     stage: str | None
     verdict_kind: str | None
     verdict_is_signed: bool
+    has_violation: bool
     has_visit: bool
     has_party: bool
     issued: frozenset[str]
@@ -67,6 +68,8 @@ def obstacles(kind: PaperKind, occasion: Occasion) -> list[Conflict]:
         found.append(
             Conflict("patrol.paper.other_verdict", paper=kind.zh, verdict=occasion.verdict_kind or "-")
         )
+    elif kind.is_legal and not occasion.has_violation:
+        found.append(Conflict("patrol.paper.no_violation", paper=kind.zh))
     if "visit" in kind.needs and not occasion.has_visit:
         found.append(Conflict("patrol.paper.no_visit", paper=kind.zh))
     if "party" in kind.needs and not occasion.has_party:

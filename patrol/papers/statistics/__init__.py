@@ -1,1 +1,1 @@
-"""Statistics of satellite patches (卫片): counts and areas by verdict, unit and period, as JSON and as a workbook."""
+"""Statistics of satellite patches (卫片): counts and areas by verdict, unit and period."""

@@ -1,7 +1,7 @@
 """PDF of a paper, set from its own Word file, so that the two cannot say different things.
 
-Paragraphs, runs, tables with merged cells, pictures, headers and footers are understood. A Word file that holds
-words elsewhere (text boxes, for example) is refused rather than set without them.
+Paragraphs, runs, tables with merged cells, pictures, headers and footers are understood. A Word file that
+holds words elsewhere (text boxes, for example) is refused rather than set without them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,14 @@ from foundation.errors import Defect, InvalidInput, Unavailable
 MEDIA_TYPE = "application/pdf"
 EMU_PER_MM = 36000.0
 TWIPS_PER_MM = 56.6929
-SERIF = ("FangSong", "FangSong_GB2312", "STFangsong", "Noto Serif CJK SC", "Noto Serif SC", "Source Han Serif SC")
+SERIF = (
+    "FangSong",
+    "FangSong_GB2312",
+    "STFangsong",
+    "Noto Serif CJK SC",
+    "Noto Serif SC",
+    "Source Han Serif SC",
+)
 SANS = ("SimHei", "STHeiti", "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC")
 SONG = ("FZXiaoBiaoSong-B05S", "FZXiaoBiaoSong-B05", "SimSun", "STSong", *SERIF[3:])
 KAI = ("KaiTi", "KaiTi_GB2312", "STKaiti", *SERIF[3:])
@@ -85,6 +92,23 @@ def installed_faces() -> frozenset[str]:
     if not known:
         raise Unavailable("patrol.paper.no_font", package="fonts-wqy-microhei")
     return frozenset(known)
+
+
+@lru_cache(maxsize=1)
+def chinese_font_file() -> tuple[str, int]:
+    """File and face of a Chinese typeface of this machine, for words in pictures.
+
+    Raises
+    ------
+    Unavailable
+        ``patrol.paper.no_font``.
+    """
+    installed_faces()
+    found = {font.family: font for font in reversed(_fonts().fonts()) if font.path and font.weight == 400}
+    font = next((found[face] for face in (*SANS, *LAST) if face in found), None)
+    if font is None or font.path is None:
+        raise Unavailable("patrol.paper.no_font", package="fonts-wqy-microhei")
+    return font.path, font.index
 
 
 @lru_cache(maxsize=1)
@@ -225,9 +249,8 @@ class _Setter:
                     continue
                 span = _rowspan(rows, place, cell)
                 inner = "\n".join(self._blocks(cell.element, part))
-                said.append(
-                    f"table.cell(colspan: {cell.span}, rowspan: {span}, align: {_upright(cell.element)})[{inner}]"
-                )
+                spans = f"colspan: {cell.span}, rowspan: {span}, align: {_upright(cell.element)}"
+                said.append(f"table.cell({spans})[{inner}]")
             # A column without width holds the least height of its row.
             said.append(f"table.cell(inset: 0pt, stroke: none)[#block(height: {heights[place]:.1f}mm)]")
         columns = ", ".join(f"{width:.2f}mm" for width in widths)
@@ -329,7 +352,9 @@ def _rowspan(rows: Sequence[Sequence[_Cell]], place: int, cell: _Cell) -> int:
 def _upright(element: Any) -> str:
     marks = element.find(qn("w:tcPr"))
     mark = marks.find(qn("w:vAlign")) if marks is not None else None
-    return {"center": "horizon", "bottom": "bottom"}.get(mark.get(qn("w:val")) if mark is not None else "", "top")
+    return {"center": "horizon", "bottom": "bottom"}.get(
+        mark.get(qn("w:val")) if mark is not None else "", "top"
+    )
 
 
 def _height_mm(row: Any) -> float:

@@ -29,7 +29,7 @@ from foundation.errors import Defect
 from patrol.papers.kinds import paper_kind
 from patrol.reports.archives import frozen
 
-TEMPLATES_FOLDER = Path(__file__).resolve().parents[2] / "data" / "papers" / "templates"
+TEMPLATES_FOLDER = Path(__file__).resolve().parents[3] / "data" / "papers" / "templates"
 BODY, HEAD, TITLE = "仿宋", "黑体", "方正小标宋简体"
 BUILT_AT = datetime(2026, 1, 1, tzinfo=SHANGHAI)
 CELL_MARK = re.compile(r"\s*(?:>(?P<span>\d+)|\^(?P<height>\d+))\s*$")

@@ -1,7 +1,7 @@
 """Word templates and fields become papers: checked before, merged in a sandbox, stamped when issued.
 
-A template is a program that others wrote. It may name fields, ask whether one is filled, and walk a list; every
-other construct is refused, so that a template can neither reach into the platform nor run for ever.
+A template is a program that others wrote. It may name fields, ask whether one is filled, and walk a list;
+every other construct is refused, so that a template can neither reach into the platform nor run for ever.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def stamp(data: bytes, *, number: str, day: str, at: datetime) -> bytes:
     """The issued file: the marks of a draft replaced by its number and its day, nothing else touched."""
     document = docx.Document(io.BytesIO(data))
     for paragraph in _paragraphs(document):
-        texts = [node for node in paragraph.iter(qn("w:t"))]
+        texts = list(paragraph.iter(qn("w:t")))
         for mark, value in ((NUMBER_TO_COME, number), (DAY_TO_COME, day)):
             _replace(texts, mark, value)
     out = io.BytesIO()
@@ -236,7 +236,9 @@ def _context_value(
 ) -> Any:
     if item.type == "picture":
         data = pictures.get(value) if value else None
-        return InlineImage(document, io.BytesIO(data), width=Mm(item.width_mm)) if data else Shown.of("", None)
+        return (
+            InlineImage(document, io.BytesIO(data), width=Mm(item.width_mm)) if data else Shown.of("", None)
+        )
     if item.type == "list":
         return [
             {

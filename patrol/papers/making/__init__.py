@@ -1,0 +1,1 @@
+"""How papers are made: templates from readable sources, fields merged in, pictures drawn, PDF set."""
