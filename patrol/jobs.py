@@ -96,31 +96,31 @@ def import_patrols(runtime: Runtime, path: str) -> tuple[int, list[tuple[int, st
     """
     from patrol import service
     from patrol.net import store as posts
-    from patrol.rounds import store as rounds
+    from patrol.rounds.patrols import check_body
+    from patrol.rounds.service import GroundBook
 
-    new, bad = 0, []
-    grounds: dict[UUID, Any] = {}
+    new, bad, grounds = 0, [], GroundBook()
     for lines in _chunks(enumerate(_read(path).decode("utf-8-sig").splitlines(), start=1)):
         with runtime.database.transaction(runtime.system) as session:
+            bodies = []
             for number, line in lines:
                 try:
                     body = _patrol(line, partial(posts.post_id_by_number, session))
-                    if body.post_id not in grounds:
-                        post = service.get_post(session, body.post_id)
-                        grounds[body.post_id] = rounds.ground_of(session, post.division_code)
-                    done = service.record_patrol(
-                        session,
-                        runtime.system,
-                        body,
-                        now=runtime.clock(),
-                        profile=runtime.settings.policy_profile,
-                        ground_4490=grounds[body.post_id],
-                    )
+                    check_body(body)
                 except (InvalidInput, NotFound) as error:
                     log.warning("patrol.patrols.bad_line", line=number, code=error.code)
                     bad.append((number, error.text("zh")))
-                    continue
-                new += done.is_new
+                else:
+                    bodies.append(body)
+            done = service.record_patrols(
+                session,
+                runtime.system,
+                bodies,
+                now=runtime.clock(),
+                profile=runtime.settings.policy_profile,
+                grounds=grounds,
+            )
+        new += sum(outing.is_new for outing in done)
     return new, bad
 
 
@@ -199,7 +199,7 @@ def _last_period(kind: str, now: datetime) -> str:
 
 def _patrol(line: str, post_id_of: Callable[[str], UUID | None]) -> PatrolBody:
     from patrol.rounds.patrols import PatrolBody
-    from patrol.rounds.tracks import Fix
+    from patrol.rounds.tracks import Fix, tracks_of
 
     try:
         raw = json.loads(line)
@@ -221,7 +221,7 @@ def _patrol(line: str, post_id_of: Callable[[str], UUID | None]) -> PatrolBody:
             post_id,
             datetime.fromisoformat(raw["started_at"]),
             datetime.fromisoformat(raw["ended_at"]),
-            fixes,
+            tracks_of([fixes]),
             int(raw.get("tasks_visited", 0)),
         )
     except (ValueError, KeyError, TypeError) as error:

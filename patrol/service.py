@@ -48,8 +48,8 @@ from patrol.reports.service import (
     rankings,
 )
 from patrol.rounds.patrols import PatrolBody
-from patrol.rounds.service import PatrolRecorded, record_patrol
-from patrol.rounds.tracks import Fix
+from patrol.rounds.service import PatrolRecorded, record_patrol, record_patrols
+from patrol.rounds.tracks import Fix, tracks_of
 from patrol.visits.evidence import EvidenceClaim
 from patrol.visits.service import Recorded, record_evidence, record_visit
 from patrol.visits.visits import VisitBody
@@ -114,11 +114,13 @@ __all__ = [
     "rankings",
     "record_evidence",
     "record_patrol",
+    "record_patrols",
     "record_verdict",
     "record_visit",
     "return_",
     "run_clocks",
     "sign",
     "targets",
+    "tracks_of",
     "undo",
 ]

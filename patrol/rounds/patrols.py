@@ -17,9 +17,11 @@ from shapely.geometry.base import BaseGeometry
 
 from foundation.audit import canonical
 from foundation.calendar import Period
+from foundation.crs import CHINA_LONLAT
 from foundation.errors import InvalidInput
 from patrol.rounds.measures import Walks, measure, near_ground, spans_of
-from patrol.rounds.tracks import Fix, FixRules, Tracks, tracks_of
+from patrol.rounds.packing import pack
+from patrol.rounds.tracks import FixRules, Tracks
 
 POLICY_FILE = Path(__file__).resolve().parents[2] / "data" / "policies" / "patrol.toml"
 FIXES_MAX = 50_000
@@ -28,7 +30,6 @@ REASONS = {
     "accuracy": "定位精度差的点不计入",
     "time": "时间不在本次巡查内或重复的点不计入",
     "jump": "速度不合理的跳点不计入",
-    "too_even": "轨迹过于均匀，请核实",
     "no_fixes": "没有可用的定位点",
     "outside_grid": "在本网格内的定位点不足",
     "no_grid": "岗位没有对应的网格或区划范围",
@@ -39,13 +40,19 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class PatrolBody:
-    """An outing as the phone sent it."""
+    """An outing as the phone sent it.
+
+    Attributes
+    ----------
+    track : Tracks
+        The one outing's fixes.
+    """
 
     patrol_id: UUID
     post_id: UUID
     started_at: datetime
     ended_at: datetime
-    fixes: tuple[Fix, ...]
+    track: Tracks
     tasks_visited: int = 0
 
 
@@ -61,27 +68,13 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """Whether an outing counts, and everything that was held against it.
-
-    Attributes
-    ----------
-    tracks : Tracks
-        The one outing, as it is packed.
-    walks : Walks
-        What it measured.
-    """
+    """Whether an outing counts, and everything that was held against it."""
 
     is_valid: bool
-    tracks: Tracks
-    walks: Walks
+    distance_m: float
+    duration_min: float
     in_grid_share: float | None
     reasons: tuple[Reason, ...]
-
-    @property
-    def is_usable(self) -> NDArray[np.bool_]:
-        """Which of the fixes count."""
-        flags: NDArray[np.bool_] = self.walks.codes == 0
-        return flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,22 +135,27 @@ def check_body(body: PatrolBody) -> None:
         raise InvalidInput("patrol.patrol.no_time_zone")
     if body.ended_at < body.started_at:
         raise InvalidInput("patrol.patrol.ends_before_start")
-    if len(body.fixes) > FIXES_MAX:
-        raise InvalidInput("patrol.patrol.too_many_fixes", count=len(body.fixes), maximum=FIXES_MAX)
-    for number, fix in enumerate(body.fixes, start=1):
-        if fix.t.tzinfo is None or not (73 <= fix.lon <= 136 and 3 <= fix.lat <= 54):
-            raise InvalidInput("patrol.patrol.bad_fix", number=number, lon=fix.lon, lat=fix.lat)
+    count = body.track.fix_count
+    if count > FIXES_MAX:
+        raise InvalidInput("patrol.patrol.too_many_fixes", count=count, maximum=FIXES_MAX)
+    lonlat = body.track.lonlat_deg()
+    west, south, east, north = CHINA_LONLAT
+    is_there = ((lonlat >= (west, south)) & (lonlat <= (east, north))).all(axis=1)
+    if not is_there.all():
+        number = int(np.argmin(is_there))
+        lon, lat = lonlat[number]
+        raise InvalidInput("patrol.patrol.bad_fix", number=number + 1, lon=float(lon), lat=float(lat))
 
 
 def body_sha256(body: PatrolBody) -> str:
-    """Of the canonical body: the same body again is the same outing."""
+    """Of the body as it is kept: the same body again is the same outing."""
     plain = {
         "patrol_id": str(body.patrol_id),
         "post_id": str(body.post_id),
         "started_at": body.started_at.isoformat(),
         "ended_at": body.ended_at.isoformat(),
         "tasks_visited": body.tasks_visited,
-        "fixes": [[fix.t.isoformat(), *fix[1:]] for fix in body.fixes],
+        "track": hashlib.sha256(pack(body.track)[0]).hexdigest(),
     }
     return hashlib.sha256(canonical(plain).encode()).hexdigest()
 
@@ -167,9 +165,6 @@ def assess(
 ) -> Assessment:
     """Does an outing count?
 
-    It counts when enough of its usable fixes lie in the own grid and it lasted or went long enough, or when
-    enough assigned points were visited (which visits prove; needs no track).
-
     Parameters
     ----------
     ground_4490 : Polygon or MultiPolygon, optional
@@ -177,23 +172,44 @@ def assess(
     tasks_proved : int
         Assigned points with a recorded visit during the outing.
     """
-    tracks = tracks_of([body.fixes])
-    walks = measure(tracks, spans_of([(body.started_at, body.ended_at)]), policy.fix_rules)
-    counts = {reason: int(found[0]) for reason, found in sorted(walks.refused.items())}
+    walks = measure(body.track, spans_of([(body.started_at, body.ended_at)]), policy.fix_rules)
+    lonlat = body.track.lonlat_deg(walks.codes == 0)
+    share = in_ground_share(lonlat, ground_4490, margin_m=policy.grid_margin_m)
+    return weigh_up(body, walks, 0, share=share, tasks_proved=tasks_proved, policy=policy)
+
+
+def weigh_up(
+    body: PatrolBody,
+    walks: Walks,
+    outing: int,
+    *,
+    share: float | None,
+    tasks_proved: int,
+    policy: PatrolPolicy,
+) -> Assessment:
+    """Does an outing count, as measured?
+
+    It counts when enough of its usable fixes lie in the own grid and it lasted or went long enough, or when
+    enough assigned points were visited (which visits prove; needs no track).
+
+    Parameters
+    ----------
+    outing : int
+        Its place in ``walks``.
+    share : float, optional
+        Of its usable fixes on its own ground; None without fixes or ground.
+    """
+    counts = {reason: int(found[outing]) for reason, found in sorted(walks.refused.items())}
     reasons = [_reason(code, count=count) for code, count in counts.items() if count]
-    if walks.is_even[0]:
-        reasons.append(_reason("too_even"))
     if body.tasks_visited > tasks_proved:
         reasons.append(_reason("tasks_unproved", count=body.tasks_visited - tasks_proved))
-    is_usable = walks.codes == 0
-    share = in_ground_share(tracks.lonlat_deg(is_usable), ground_4490, margin_m=policy.grid_margin_m)
-    distance_m, duration_min = float(walks.distance_m[0]), float(walks.duration_min[0])
-    failures = [] if is_usable.any() else ["no_fixes"]
-    failures = failures or failures_of(share, distance_m, duration_min, policy)
+    distance_m, duration_min = float(walks.distance_m[outing]), float(walks.duration_min[outing])
+    failures = [] if walks.usable[outing] else ["no_fixes"]
+    failures = failures or _failures(share, distance_m, duration_min, policy)
     is_valid = tasks_proved >= policy.tasks_min or not failures
     if not is_valid:
         reasons.extend(_reason(code, decides=True) for code in failures)
-    return Assessment(is_valid, tracks, walks, share, tuple(reasons))
+    return Assessment(is_valid, distance_m, duration_min, share, tuple(reasons))
 
 
 def in_ground_share(
@@ -205,9 +221,7 @@ def in_ground_share(
     return float(np.mean(near_ground(lonlat, ground_4490, margin_m=margin_m)))
 
 
-def failures_of(
-    share: float | None, distance_m: float, duration_min: float, policy: PatrolPolicy
-) -> list[str]:
+def _failures(share: float | None, distance_m: float, duration_min: float, policy: PatrolPolicy) -> list[str]:
     """Which of the rules an outing with usable fixes fails."""
     failures = []
     if share is None:

@@ -1,13 +1,17 @@
-"""Verbs of outings: record one, once, with its validity and the reasons for it."""
+"""Verbs of outings: record them, once, each with its validity, the trust in it, and the reasons for both."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
@@ -17,12 +21,21 @@ from foundation.calendar import SHANGHAI
 from foundation.errors import Conflict, NotAllowed
 from patrol.cases.store import lock_key
 from patrol.net import service as net
+from patrol.net.posts import Post
 from patrol.rounds import store
-from patrol.rounds.measures import measure, spans_of
+from patrol.rounds.measures import Grounds, Walks, in_ground, measure, spans_of
 from patrol.rounds.packing import pack, unpack
-from patrol.rounds.patrols import Assessment, PatrolBody, assess, body_sha256, check_body, patrol_policy
-from patrol.rounds.plausibility import Former, path_of, plausibility_policy, weigh
-from patrol.rounds.tracks import tracks_of
+from patrol.rounds.patrols import (
+    Assessment,
+    PatrolBody,
+    body_sha256,
+    check_body,
+    in_ground_share,
+    patrol_policy,
+    weigh_up,
+)
+from patrol.rounds.plausibility import Former, Plausibility, WalkedPath, path_of, plausibility_policy, weigh
+from patrol.rounds.tracks import joined, tracks_of
 from patrol.tables import PatrolRow
 
 Profile = Literal["full", "unit_only"]
@@ -36,25 +49,62 @@ class PatrolRecorded:
     is_new: bool
     is_valid: bool
     reasons: tuple[dict[str, object], ...]
+    doubts: tuple[dict[str, object], ...] = ()
+
+
+@dataclass
+class GroundBook:
+    """Grounds of divisions, kept by a caller that records outings by the thousand.
+
+    Attributes
+    ----------
+    known : dict of division code -> geometry
+        EPSG:4490; filled as grounds are asked for.
+    lattice, spans : optional
+        All grid cells on a lattice, and first and last place of each division's among them.
+    """
+
+    known: dict[str, BaseGeometry | None] = field(default_factory=dict)
+    lattice: Grounds | None = None
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+class _Outing(NamedTuple):
+    """One new outing on its way into the ledger."""
+
+    body: PatrolBody
+    post: Post
+    digest: str
+    tasks_proved: int
 
 
 def record_patrol(
+    session: Session, actor: Actor, body: PatrolBody, *, now: datetime, profile: Profile = "full"
+) -> PatrolRecorded:
+    """Store an outing with its validity; the same body again gives the same answer.
+
+    See `record_patrols`.
+    """
+    return record_patrols(session, actor, [body], now=now, profile=profile)[0]
+
+
+def record_patrols(
     session: Session,
     actor: Actor,
-    body: PatrolBody,
+    bodies: Sequence[PatrolBody],
     *,
     now: datetime,
     profile: Profile = "full",
-    ground_4490: BaseGeometry | None = None,
-) -> PatrolRecorded:
-    """Store an outing with its validity; the same body again gives the same answer.
+    grounds: GroundBook | None = None,
+) -> list[PatrolRecorded]:
+    """Store outings, all or none of them; each body that is known already gives its first answer again.
 
     Parameters
     ----------
     profile : str
         With ``unit_only`` the track is kept for outings with tasks only.
-    ground_4490 : geometry, optional
-        The post's ground, where the caller has it already; EPSG:4490.
+    grounds : GroundBook, optional
+        What the caller keeps of grounds between calls.
 
     Raises
     ------
@@ -67,80 +117,173 @@ def record_patrol(
     Conflict
         ``patrol.patrol.other_body``.
     """
-    check_body(body)
-    post = net.get_post(session, body.post_id)
-    require(actor, "patrol.record", post.division_code)
-    if actor.role != "system" and body.post_id not in actor.post_ids:
-        raise NotAllowed("patrol.patrol.not_your_post", post=post.title)
-    digest = body_sha256(body)
-    lock_key(session, f"patrol/{body.patrol_id}")
-    known = store.find_patrol(session, body.patrol_id)
-    if known is not None:
-        if known.body_sha256 != digest:
-            raise Conflict("patrol.patrol.other_body", patrol_id=str(body.patrol_id))
-        return PatrolRecorded(known.patrol_id, False, known.is_valid, tuple(known.reasons))
-    proved = store.proved_tasks(session, body.post_id, body.started_at, body.ended_at)
-    ground = ground_4490 if ground_4490 is not None else store.ground_of(session, post.division_code)
-    result = assess(body, ground_4490=ground, tasks_proved=proved, policy=patrol_policy())
-    row = _row(body, result, post.division_code, proved, digest, keeps_track=profile == "full" or proved > 0)
-    if row.track is not None:
-        trust = weigh(result.tracks, result.walks, _formers(session, row))
-        row.plausibility, row.doubts = trust.score, [doubt._asdict() for doubt in trust.doubts]
-    session.add(row)
+    answers: dict[UUID, PatrolRecorded] = {}
+    outings: list[_Outing] = []
+    digests: dict[UUID, str] = {}
+    posts: dict[UUID, Post] = {}
+    for body in bodies:
+        check_body(body)
+        if body.post_id not in posts:
+            posts[body.post_id] = _own_post(session, actor, body.post_id)
+    for patrol_id in sorted({body.patrol_id for body in bodies}):
+        lock_key(session, f"patrol/{patrol_id}")
+    known = store.find_patrols(session, [body.patrol_id for body in bodies])
+    for body in bodies:
+        digest = body_sha256(body)
+        if body.patrol_id in known:
+            answers[body.patrol_id] = _known_answer(known[body.patrol_id], digest)
+        elif body.patrol_id in digests:
+            _require_same(body.patrol_id, digests[body.patrol_id], digest)
+        else:
+            digests[body.patrol_id] = digest
+            proved = store.proved_tasks(session, body.post_id, body.started_at, body.ended_at)
+            outings.append(_Outing(body, posts[body.post_id], digest, proved))
+    for outing, row in zip(
+        outings, _assessed(session, outings, grounds or GroundBook(), profile), strict=True
+    ):
+        session.add(row)
+        facts = {"is_valid": row.is_valid, "body_sha256": outing.digest, "post_no": outing.post.post_no}
+        subject = ("patrol", row.patrol_id)
+        audit.record(session, actor, "patrol.patrol.recorded", subject=subject, at=now, facts=facts)
+        answers[row.patrol_id] = PatrolRecorded(
+            row.patrol_id, True, row.is_valid, tuple(row.reasons), tuple(row.doubts)
+        )
     session.flush()
-    facts = {"is_valid": result.is_valid, "body_sha256": digest, "post_no": post.post_no}
-    audit.record(
-        session, actor, "patrol.patrol.recorded", subject=("patrol", body.patrol_id), at=now, facts=facts
-    )
-    return PatrolRecorded(body.patrol_id, True, result.is_valid, tuple(row.reasons))
+    return [answers[body.patrol_id] for body in bodies]
 
 
-def _formers(session: Session, row: PatrolRow) -> list[Former]:
-    """Earlier outings on this ground that a replay could repeat."""
+def _own_post(session: Session, actor: Actor, post_id: UUID) -> Post:
+    post = net.get_post(session, post_id)
+    require(actor, "patrol.record", post.division_code)
+    if actor.role != "system" and post_id not in actor.post_ids:
+        raise NotAllowed("patrol.patrol.not_your_post", post=post.title)
+    return post
+
+
+def _known_answer(known: PatrolRow, digest: str) -> PatrolRecorded:
+    _require_same(known.patrol_id, known.body_sha256, digest)
+    return PatrolRecorded(known.patrol_id, False, known.is_valid, tuple(known.reasons), tuple(known.doubts))
+
+
+def _require_same(patrol_id: UUID, known: str, digest: str) -> None:
+    if known != digest:
+        raise Conflict("patrol.patrol.other_body", patrol_id=str(patrol_id))
+
+
+def _assessed(
+    session: Session, outings: Sequence[_Outing], grounds: GroundBook, profile: Profile
+) -> list[PatrolRow]:
+    tracks = joined([outing.body.track for outing in outings])
+    spans = spans_of([(outing.body.started_at, outing.body.ended_at) for outing in outings])
+    policy = patrol_policy()
+    walks = measure(tracks, spans, policy.fix_rules)
+    shares = _shares(session, outings, walks, grounds)
+    rows = []
+    for place, outing in enumerate(outings):
+        result = weigh_up(
+            outing.body,
+            walks,
+            place,
+            share=shares[place],
+            tasks_proved=outing.tasks_proved,
+            policy=policy,
+        )
+        own = walks.codes[tracks.starts[place] : tracks.starts[place + 1]]
+        rows.append(_row(outing, result, own, keeps_track=profile == "full" or outing.tasks_proved > 0))
+    paths = [path_of(tracks, walks, place) for place in range(len(outings))]
+    for place, formers in enumerate(_formers(session, rows, paths)):
+        if rows[place].track is not None:
+            trust = weigh(tracks, walks, formers, place)
+            rows[place].plausibility, rows[place].doubts = _trust(trust)
+    return rows
+
+
+def _trust(found: Plausibility) -> tuple[float, list[dict[str, object]]]:
+    return found.score, [doubt._asdict() for doubt in found.doubts]
+
+
+def _shares(
+    session: Session, outings: Sequence[_Outing], walks: Walks, grounds: GroundBook
+) -> list[float | None]:
+    margin_m = patrol_policy().grid_margin_m
+    codes = [outing.post.division_code for outing in outings]
+    if grounds.lattice is not None and all(code in grounds.spans for code in codes):
+        tracks = joined([outing.body.track for outing in outings])
+        own = np.array([grounds.spans[code] for code in codes], dtype=np.int64).reshape(-1, 2)
+        found = in_ground(tracks, walks.codes, grounds.lattice, own, margin_m=margin_m)
+        return [None if np.isnan(share) else float(share) for share in found]
+    shares: list[float | None] = []
+    ends = np.cumsum([0, *(outing.body.track.fix_count for outing in outings)])
+    for place, (outing, code) in enumerate(zip(outings, codes, strict=True)):
+        if code not in grounds.known:
+            grounds.known[code] = store.ground_of(session, code)
+        is_usable = walks.codes[ends[place] : ends[place + 1]] == 0
+        lonlat = outing.body.track.lonlat_deg(is_usable)
+        shares.append(in_ground_share(lonlat, grounds.known[code], margin_m=margin_m))
+    return shares
+
+
+def _formers(
+    session: Session, rows: Sequence[PatrolRow], paths: Sequence[WalkedPath]
+) -> Iterator[list[Former]]:
+    """For each outing the earlier ones on its ground that it could repeat, those of this call included."""
     rules = plausibility_policy()["replay"]
-    if row.duration_min < rules["minutes_min"]:
-        return []
-    rows = store.formers(
+    found = store.formers(
         session,
-        row,
-        since=row.started_at - timedelta(days=rules["window_days"]),
+        [row for row in rows if row.track is not None and row.duration_min >= rules["minutes_min"]],
+        window=timedelta(days=rules["window_days"]),
         tolerance=rules["tolerance"],
         limit=rules["compared_max"],
     )
-    tracks = unpack([former.fixes for former in rows])
-    spans = spans_of([(former.started_at, former.ended_at) for former in rows])
+    stored = list({former.patrol_id: former for formers in found.values() for former in formers}.values())
+    tracks = unpack([former.fixes for former in stored])
+    spans = spans_of([(former.started_at, former.ended_at) for former in stored])
     walks = measure(tracks, spans, patrol_policy().fix_rules)
-    return [
-        Former(f"{former.started_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}", path_of(tracks, walks, place))
-        for place, former in enumerate(rows)
-    ]
+    known = {
+        former.patrol_id: Former(_label(former.started_at), path_of(tracks, walks, place))
+        for place, former in enumerate(stored)
+    }
+    mates = _by_division(rows)
+    for row in rows:
+        here = [
+            Former(_label(rows[place].started_at), paths[place])
+            for place in mates[row.division_code]
+            if (rows[place].started_at, rows[place].patrol_id) < (row.started_at, row.patrol_id)
+            and rows[place].track is not None
+        ]
+        yield here + [known[former.patrol_id] for former in found.get(row.patrol_id, ())]
 
 
-def _row(
-    body: PatrolBody,
-    result: Assessment,
-    division_code: str,
-    tasks: int,
-    digest: str,
-    *,
-    keeps_track: bool,
-) -> PatrolRow:
-    line = None
-    if keeps_track and result.is_usable.sum() > 1:
-        line = f"SRID=4490;{shapely.LineString(result.tracks.lonlat_deg(result.is_usable)).wkt}"
+def _by_division(rows: Sequence[PatrolRow]) -> dict[str, list[int]]:
+    order = sorted(range(len(rows)), key=lambda place: rows[place].division_code)
+    groups = itertools.groupby(order, key=lambda place: rows[place].division_code)
+    return {code: list(places) for code, places in groups}
+
+
+def _label(started_at: datetime) -> str:
+    return f"{started_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+
+
+def _row(outing: _Outing, result: Assessment, codes: NDArray[np.uint8], *, keeps_track: bool) -> PatrolRow:
+    body, line = outing.body, None
+    is_usable = codes == 0
+    if keeps_track and is_usable.sum() > 1:
+        line = f"SRID=4490;{shapely.LineString(body.track.lonlat_deg(is_usable)).wkt}"
     return PatrolRow(
         patrol_id=body.patrol_id,
         post_id=body.post_id,
-        division_code=division_code,
+        division_code=outing.post.division_code,
         started_at=body.started_at,
         ended_at=body.ended_at,
-        fixes=pack(result.tracks if keeps_track else tracks_of([()]))[0],
-        fix_count=len(body.fixes),
+        fixes=pack(body.track if keeps_track else tracks_of([()]))[0],
+        fix_count=body.track.fix_count,
         track=line,
-        distance_m=float(result.walks.distance_m[0]),
-        duration_min=float(result.walks.duration_min[0]),
-        tasks_visited=tasks,
+        distance_m=result.distance_m,
+        duration_min=result.duration_min,
+        tasks_visited=outing.tasks_proved,
         is_valid=result.is_valid,
         reasons=[reason._asdict() for reason in result.reasons],
-        body_sha256=digest,
+        plausibility=None,
+        doubts=[],
+        body_sha256=outing.digest,
     )

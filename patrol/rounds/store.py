@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import shapely
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
+from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from patrol.tables import PatrolRow
 
+FORMERS = text(
+    """
+    SELECT new.patrol_id AS of_id, former.patrol_id, former.fixes, former.started_at, former.ended_at
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[]), CAST(:begins AS timestamptz[]),
+                CAST(:minutes AS float8[])) AS new (patrol_id, code, begins, minutes)
+    CROSS JOIN LATERAL (
+        SELECT patrol_id, fixes, started_at, ended_at FROM patrol
+        WHERE division_code = new.code AND track IS NOT NULL AND patrol_id <> new.patrol_id
+          AND started_at < new.begins AND started_at >= new.begins - CAST(:window AS interval)
+          AND duration_min BETWEEN new.minutes * (1 - :tolerance) AND new.minutes * (1 + :tolerance)
+        ORDER BY abs(duration_min - new.minutes), patrol_id LIMIT :most
+    ) AS former
+    """
+)
 
-def find_patrol(session: Session, patrol_id: UUID) -> PatrolRow | None:
-    """One outing."""
-    return session.get(PatrolRow, patrol_id)
+
+def find_patrols(session: Session, patrol_ids: Sequence[UUID]) -> dict[UUID, PatrolRow]:
+    """Those of some outings that are recorded."""
+    rows = session.scalars(select(PatrolRow).where(PatrolRow.patrol_id.in_(patrol_ids)))
+    return {row.patrol_id: row for row in rows}
 
 
 def ground_of(session: Session, division_code: str) -> BaseGeometry | None:
@@ -38,24 +57,30 @@ def ground_of(session: Session, division_code: str) -> BaseGeometry | None:
 
 
 def formers(
-    session: Session, patrol: PatrolRow, *, since: datetime, tolerance: float, limit: int
-) -> list[PatrolRow]:
-    """Earlier outings on the ground of one's division of about the same duration, most alike first."""
-    minutes = patrol.duration_min
-    found = session.scalars(
-        select(PatrolRow)
-        .where(
-            PatrolRow.division_code == patrol.division_code,
-            PatrolRow.patrol_id != patrol.patrol_id,
-            PatrolRow.started_at >= since,
-            PatrolRow.started_at < patrol.started_at,
-            PatrolRow.track.is_not(None),
-            PatrolRow.duration_min.between(minutes * (1 - tolerance), minutes * (1 + tolerance)),
-        )
-        .order_by(func.abs(PatrolRow.duration_min - minutes), PatrolRow.patrol_id)
-        .limit(limit)
-    )
-    return list(found)
+    session: Session, patrols: Sequence[PatrolRow], *, window: timedelta, tolerance: float, limit: int
+) -> dict[UUID, list[Row[Any]]]:
+    """For each new outing the recorded ones on its division's ground of about its duration, most alike first.
+
+    Rows have ``patrol_id, fixes, started_at, ended_at``.
+    """
+    if not patrols:
+        return {}
+    rows = session.execute(
+        FORMERS,
+        {
+            "ids": [patrol.patrol_id for patrol in patrols],
+            "codes": [patrol.division_code for patrol in patrols],
+            "begins": [patrol.started_at for patrol in patrols],
+            "minutes": [patrol.duration_min for patrol in patrols],
+            "window": window,
+            "tolerance": tolerance,
+            "most": limit,
+        },
+    ).all()
+    found: dict[UUID, list[Row[Any]]] = {}
+    for row in rows:
+        found.setdefault(row.of_id, []).append(row)
+    return found
 
 
 def proved_tasks(session: Session, post_id: UUID, started_at: datetime, ended_at: datetime) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.calendar import SHANGHAI
+from foundation.errors import InvalidInput
 
 DEGREE_UNITS = 10_000_000
 """Degrees are whole ten-millionths: about one centimetre."""
@@ -91,8 +92,17 @@ class Tracks:
 
 
 def tracks_of(outings: Iterable[Sequence[Fix]]) -> Tracks:
-    """Outings as arrays, each sorted by time."""
-    ordered = [sorted(fixes) for fixes in outings]
+    """Outings as arrays, each sorted by time.
+
+    Raises
+    ------
+    InvalidInput
+        ``patrol.patrol.no_time_zone``.
+    """
+    given = [list(fixes) for fixes in outings]
+    if any(fix.t.tzinfo is None for fixes in given for fix in fixes):
+        raise InvalidInput("patrol.patrol.no_time_zone")
+    ordered = [sorted(fixes) for fixes in given]
     starts = np.concatenate([[0], np.cumsum([len(fixes) for fixes in ordered])]).astype(np.int64)
     flat = [fix for fixes in ordered for fix in fixes]
     accuracy = np.array([fix.accuracy_m for fix in flat], dtype=np.float64) * ACCURACY_UNITS
@@ -104,6 +114,22 @@ def tracks_of(outings: Iterable[Sequence[Fix]]) -> Tracks:
         np.rint(np.array([fix.lat for fix in flat]) * DEGREE_UNITS).astype(np.int32),
         np.where(is_told, np.rint(accuracy), ACCURACY_MOST).astype(np.uint16),
         np.array([fix.is_mock for fix in flat], dtype=np.bool_),
+    )
+
+
+def joined(tracks: Sequence[Tracks]) -> Tracks:
+    """The outings of several as one."""
+    if not tracks:
+        return tracks_of([])
+    offsets = np.cumsum([0, *(part.fix_count for part in tracks)])
+    starts = [part.starts[:-1] + offset for part, offset in zip(tracks, offsets[:-1], strict=True)]
+    return Tracks(
+        np.concatenate([*starts, offsets[-1:]]).astype(np.int64),
+        np.concatenate([part.ticks for part in tracks]),
+        np.concatenate([part.lon for part in tracks]),
+        np.concatenate([part.lat for part in tracks]),
+        np.concatenate([part.accuracy for part in tracks]),
+        np.concatenate([part.is_mock for part in tracks]),
     )
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from foundation.calendar import SHANGHAI
 from foundation.errors import Conflict, NotAllowed
 from patrol import jobs, service
-from patrol.service import Fix, PatrolBody, VerdictBody, VisitBody
+from patrol.service import Fix, PatrolBody, VerdictBody, VisitBody, tracks_of
 
 MONDAY = datetime(2026, 9, 7, 9, 0, tzinfo=SHANGHAI)
 
@@ -30,7 +30,7 @@ def outing(
         Fix(start + timedelta(seconds=30 * step), at[0] + 2e-4 * step, at[1], 6.0 + step % 3, mock)
         for step in range(50)
     )
-    return PatrolBody(uuid4(), net.post(post_no), start, start + timedelta(minutes=25), fixes)
+    return PatrolBody(uuid4(), net.post(post_no), start, start + timedelta(minutes=25), tracks_of([fixes]))
 
 
 def visit_and_confirm(net, patch_id: UUID) -> None:  # type: ignore[no-untyped-def]

@@ -39,7 +39,7 @@ fix_lists = st.lists(
 
 
 def body(fixes: list[Fix], tasks: int = 0) -> PatrolBody:
-    return PatrolBody(UUID(int=1), UUID(int=2), START, END, tuple(fixes), tasks)
+    return PatrolBody(UUID(int=1), UUID(int=2), START, END, tracks_of([fixes]), tasks)
 
 
 def walk(
@@ -185,13 +185,6 @@ def test_teleports_are_shown_and_do_not_count() -> None:
     assert [(reason.code, reason.fix_count) for reason in result.reasons] == [("jump", 1)]
 
 
-def test_a_drawn_track_is_shown_as_doubtful() -> None:
-    even = [fix._replace(accuracy_m=5.0) for fix in walk(40)]
-    result = assess(body(even), ground_4490=GROUND, tasks_proved=0, policy=patrol_policy())
-    assert result.is_valid
-    assert [reason.code for reason in result.reasons] == ["too_even"]
-
-
 def test_the_margin_around_the_grid_is_a_hundred_metres() -> None:
     edge_deg = 112.76
     for metres, expected in ((90, 1.0), (110, 0.0)):
@@ -202,8 +195,8 @@ def test_the_margin_around_the_grid_is_a_hundred_metres() -> None:
 def test_bodies_that_cannot_be() -> None:
     good = walk(3)
     for wrong in (
-        PatrolBody(UUID(int=1), UUID(int=2), END, START, tuple(good)),
-        PatrolBody(UUID(int=1), UUID(int=2), START.replace(tzinfo=None), END, tuple(good)),
+        PatrolBody(UUID(int=1), UUID(int=2), END, START, tracks_of([good])),
+        PatrolBody(UUID(int=1), UUID(int=2), START.replace(tzinfo=None), END, tracks_of([good])),
         body([Fix(START, 35.0, 112.7, 5.0)]),
     ):
         with pytest.raises(InvalidInput):
