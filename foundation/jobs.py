@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import procrastinate
@@ -70,10 +70,18 @@ class JobQueue:
         for point in sorted(entry_points(group="landwarden.jobs"), key=lambda entry: entry.name):
             point.load()(self)
 
-    def add(self, name: str, job: Job) -> None:
-        """Register a job under its dotted name (``ingest.import_scene``)."""
+    def add(self, name: str, job: Job, *, cron: str | None = None) -> None:
+        """Register a job under its dotted name (``ingest.import_scene``).
+
+        Parameters
+        ----------
+        cron : str, optional
+            Run it, without arguments, at these times as long as a worker works.
+        """
 
         def run(context: JobContext, /, **arguments: Any) -> None:
+            if cron is not None:
+                arguments.pop("timestamp", None)
             if self.listener is not None:
                 self.listener(name)
             try:
@@ -84,7 +92,9 @@ class JobQueue:
                 log.warning("job.refused", job=name, code=error.code, reason=error.text("zh"))
                 raise
 
-        self.app.task(name=name, retry=RetryUnlessRefused(), pass_context=True)(run)
+        task = self.app.task(name=name, retry=RetryUnlessRefused(), pass_context=True)(run)
+        if cron is not None:
+            self.app.periodic(cron=cron)(cast(Any, task))
 
     def defer(self, session: Session, name: str, *, lock: str | None = None, **arguments: Any) -> int:
         """Put a job in the queue as part of the caller's transaction; returns its number.

@@ -61,6 +61,10 @@ class Settings(BaseSettings):
         default="", description="Scheduler of the Dask cluster. Empty: a cluster of this machine alone."
     )
     undo_minutes: int = Field(default=10, ge=0, description="Minutes during which a move may be undone.")
+    audit_head_url: str = Field(
+        default="",
+        description="Folder or fsspec URL elsewhere for heads of the audit chain. Empty: in data_dir.",
+    )
     policy_profile: Literal["full", "unit_only"] = Field(
         default="full", description="Whether persons are ranked (full) or only units (unit_only)."
     )

@@ -70,3 +70,18 @@ class AuditEntryRow(Base):
     facts: Mapped[str] = mapped_column(Text)
     prev_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditExportRow(Base):
+    """A head of the audit chain that was taken to another place; inserted only."""
+
+    __tablename__ = "audit_export"
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    since: Mapped[int] = mapped_column(BigInteger)
+    """Number of the head exported before; 0 for the first."""
+    hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    name: Mapped[str] = mapped_column(Text)
+    signature: Mapped[str] = mapped_column(Text)
+    """Base64."""

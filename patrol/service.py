@@ -51,7 +51,15 @@ from patrol.rounds.patrols import PatrolBody
 from patrol.rounds.service import PatrolRecorded, record_patrol, record_patrols
 from patrol.rounds.tracks import Fix, tracks_of
 from patrol.visits.evidence import EvidenceClaim
-from patrol.visits.service import Recorded, record_evidence, record_visit
+from patrol.visits.receiving import (
+    IssuedNonce,
+    Recorded,
+    apply_held,
+    issue_nonce,
+    keep_other_body,
+    record_evidence,
+)
+from patrol.visits.service import keep_other_visit, record_visit
 from patrol.visits.visits import VisitBody
 
 __all__ = [
@@ -66,6 +74,7 @@ __all__ = [
     "EvidenceView",
     "Fix",
     "Indicator",
+    "IssuedNonce",
     "LegalAction",
     "Page",
     "PatchFilter",
@@ -85,6 +94,7 @@ __all__ = [
     "VisitBody",
     "VisitView",
     "all_reasons",
+    "apply_held",
     "assignments_of",
     "bulletin_file",
     "case_detail",
@@ -101,6 +111,9 @@ __all__ = [
     "import_posts",
     "indicators",
     "issue_bulletin",
+    "issue_nonce",
+    "keep_other_body",
+    "keep_other_visit",
     "legal_actions",
     "list_assignments",
     "list_bulletins",

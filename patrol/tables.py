@@ -87,6 +87,9 @@ class CaseRow(Base):
     verdict_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     closed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     watch_until: Mapped[date | None] = mapped_column(Date)
+    pause_id: Mapped[UUID | None] = mapped_column()
+    """The pause that holds the clock now; ``due_at`` is the deadline as it will be when that pause ends."""
+    paused_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
 
 

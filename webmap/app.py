@@ -30,6 +30,7 @@ from webmap.api import (
     tiles,
     visits,
 )
+from webmap.api.casework import custody
 from webmap.deps import Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers
@@ -51,6 +52,7 @@ ROUTERS = tuple(
         assignments,
         visits,
         evidence,
+        custody,
         reports,
         quality,
         live,

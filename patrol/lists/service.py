@@ -37,6 +37,7 @@ from patrol.lists.views import (
     VisitView,
 )
 from patrol.tables import CaseEventRow, CaseRow, EvidenceRow
+from patrol.visits.evidence import kind_name
 from patrol.visits.visits import FINDINGS
 
 DISPLAY_NAMES = {
@@ -394,6 +395,10 @@ def _evidence(session: Session, patch_id: UUID, blobs: BlobStore | None) -> tupl
             blobs is None or row.sha256 in blobs,
             tuple(row.flags),
             row.by_name,
+            kind_name(row.kind),
+            row.title,
+            row.plausibility,
+            row.is_reviewed,
         )
         for row in rows
     )

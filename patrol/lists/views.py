@@ -119,7 +119,7 @@ class EvidenceView:
     """One piece of evidence with its custody."""
 
     evidence_id: UUID
-    visit_id: UUID
+    visit_id: UUID | None
     kind: str
     media_type: str
     sha256: str
@@ -133,6 +133,10 @@ class EvidenceView:
     hash_ok: bool
     flags: tuple[str, ...]
     by_name: str
+    kind_name: str = ""
+    title: str | None = None
+    plausibility: float | None = None
+    is_reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

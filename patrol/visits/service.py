@@ -1,17 +1,17 @@
-"""Verbs of the field: a visit and its evidence, each exactly once under the id that the phone made."""
+"""Verbs of the field: a visit, exactly once under the id that the phone made."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import IO, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from foundation import audit
 from foundation.access import Actor, require
-from foundation.blobs import Blob, BlobStore
-from foundation.errors import Conflict, InvalidInput
+from foundation.audit import canonical
+from foundation.blobs import BlobStore
+from foundation.errors import Conflict
 from patrol.cases import store
 from patrol.cases.cases import fits, transitions
 from patrol.cases.ledger import (
@@ -21,27 +21,23 @@ from patrol.cases.ledger import (
     situation_of,
     write_move,
 )
-from patrol.tables import AssignmentRow, CaseRow, EvidenceRow, VisitRow
-from patrol.visits.evidence import EvidenceClaim, check_claim, flags_of
-from patrol.visits.visits import FINDINGS, VisitBody, body_sha256, check_visit, to_storage
-
-HEAD_BYTES = 16
+from patrol.tables import AssignmentRow, CaseRow, VisitRow
+from patrol.visits.receiving import Recorded, apply_held, hold_other_body
+from patrol.visits.visits import FINDINGS, VisitBody, body_sha256, check_visit, plain_body, to_storage
 
 
-class Recorded(NamedTuple):
-    """What came of a submission: its row's id, whether it is new, and how far from the patch it was."""
-
-    identity: UUID
-    is_new: bool
-    distance_m: float | None
-    flags: tuple[str, ...] = ()
-
-
-def record_visit(session: Session, actor: Actor, body: VisitBody, *, now: datetime) -> Recorded:
+def record_visit(
+    session: Session, actor: Actor, body: VisitBody, *, now: datetime, blobs: BlobStore | None = None
+) -> Recorded:
     """Store a visit; when it answers an open verification, the case moves on to be judged.
 
     The same body again gives the same answer for ever. A visit that comes late, or out of order (before the
     signature, after the assignment was taken back), is stored all the same; only the case stays where it is.
+
+    Parameters
+    ----------
+    blobs : BlobStore, optional
+        Evidence that the actor sent ahead of the visit is recorded with it; without, by the next sweep.
 
     Raises
     ------
@@ -71,54 +67,28 @@ def record_visit(session: Session, actor: Actor, body: VisitBody, *, now: dateti
         session, actor, "patrol.visit.recorded", subject=("visit", body.visit_id), at=now, facts=facts
     )
     _answer(session, actor, case, assignment, body, now=now)
+    if blobs is not None:
+        apply_held(session, actor, body.visit_id, blobs=blobs, now=now)
     return Recorded(body.visit_id, is_new=True, distance_m=row.distance_m)
 
 
-def record_evidence(
-    session: Session,
-    actor: Actor,
-    claim: EvidenceClaim,
-    data: bytes | IO[bytes],
-    *,
-    blobs: BlobStore,
-    now: datetime,
-) -> Recorded:
-    """Store a piece of evidence: bytes by their hash, custody in its row, doubts as flags.
-
-    Raises
-    ------
-    InvalidInput
-        ``patrol.evidence.hash_mismatch``: what arrived is not what the phone hashed; nothing is kept.
-        Or a code of `patrol.visits.evidence.check_claim`.
-    Conflict
-        ``patrol.evidence.no_visit_yet``: its visit has not arrived; send it again after the visit.
-        ``patrol.evidence.other_body``: another file under the same id.
-    """
+def keep_other_visit(
+    session: Session, actor: Actor, body: VisitBody, *, blobs: BlobStore, now: datetime
+) -> UUID:
+    """Keep the second of two visits under one id, for a person to compare; returns what it is held under."""
     require(actor, "visit.record")
-    store.lock_key(session, f"evidence/{claim.evidence_id}")
-    known = store.find_evidence(session, claim.evidence_id)
-    if known is not None:
-        if known.sha256 != claim.sha256 or known.visit_id != claim.visit_id:
-            raise Conflict("patrol.evidence.other_body", evidence_id=str(claim.evidence_id))
-        return Recorded(
-            known.evidence_id, is_new=False, distance_m=known.distance_m, flags=tuple(known.flags)
-        )
-    visit = store.find_visit(session, claim.visit_id)
-    if visit is None:
-        raise Conflict("patrol.evidence.no_visit_yet", visit_id=str(claim.visit_id))
-    require(actor, "visit.record", visit.division_code)
-    row = _evidence_row(session, actor, visit, claim, blobs.put(data), blobs, now)
-    session.add(row)
-    session.flush()
-    audit.record(
+    plain = plain_body(body)
+    first = store.find_visit(session, body.visit_id)
+    return hold_other_body(
         session,
         actor,
-        "patrol.evidence.recorded",
-        subject=("evidence", claim.evidence_id),
-        at=now,
-        facts={"sha256": row.sha256, "size": row.size, "flags": row.flags, "visit_id": str(visit.visit_id)},
+        kind="visit",
+        identity=body.visit_id,
+        division_code=first.division_code if first else actor.area_code,
+        claim=plain,
+        blob=blobs.put(canonical(plain).encode()),
+        now=now,
     )
-    return Recorded(claim.evidence_id, is_new=True, distance_m=row.distance_m, flags=tuple(row.flags))
 
 
 def _visit_row(
@@ -151,51 +121,6 @@ def _visit_row(
             "as_sent_lonlat": list(body.lonlat),
         },
         body_sha256=digest,
-    )
-
-
-def _evidence_row(
-    session: Session,
-    actor: Actor,
-    visit: VisitRow,
-    claim: EvidenceClaim,
-    blob: Blob,
-    blobs: BlobStore,
-    now: datetime,
-) -> EvidenceRow:
-    lonlat = to_storage(claim.lonlat, claim.coord_source) if claim.lonlat else None
-    if blob.sha256 != claim.sha256:
-        raise InvalidInput("patrol.evidence.hash_mismatch", expected=claim.sha256, found=blob.sha256)
-    with blobs.path(blob.sha256).open("rb") as file:
-        kind = check_claim(claim, head=file.read(HEAD_BYTES))
-    distance_m = store.distance_to_patch_m(session, visit.patch_id, lonlat) if lonlat else None
-    flags = flags_of(
-        claim,
-        kind=kind,
-        received_at=now,
-        distance_m=distance_m,
-        is_duplicate=store.is_known_picture(session, blob.sha256, claim.evidence_id),
-    )
-    return EvidenceRow(
-        evidence_id=claim.evidence_id,
-        visit_id=visit.visit_id,
-        patch_id=visit.patch_id,
-        division_code=visit.division_code,
-        kind=kind,
-        media_type=claim.media_type,
-        sha256=blob.sha256,
-        size=blob.size,
-        captured_at=claim.captured_at,
-        received_at=now,
-        location=store.point(lonlat) if lonlat else None,
-        accuracy_m=claim.accuracy_m,
-        bearing_deg=claim.bearing_deg,
-        coord_source=claim.coord_source,
-        distance_m=distance_m,
-        flags=flags,
-        is_reviewed=False,
-        by_id=actor.account_id,
-        by_name=actor.name,
     )
 
 

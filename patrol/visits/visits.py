@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from foundation.audit import canonical
@@ -20,8 +21,6 @@ FINDINGS: Mapping[str, str] = {
     "restored": "已拆除或恢复",
     "other": "其他",
 }
-NEAR_M = 300.0
-"""Further from the patch than this, a visit or a photo is marked 非现场."""
 _AXIS_M = 6378245.0
 _ECCENTRICITY2 = 0.00669342162296594323
 
@@ -74,10 +73,14 @@ def check_visit(body: VisitBody) -> None:
 
 def body_sha256(body: VisitBody) -> str:
     """Of the canonical body: the same body again is the same visit."""
+    return hashlib.sha256(canonical(plain_body(body)).encode()).hexdigest()
+
+
+def plain_body(body: VisitBody) -> dict[str, Any]:
+    """JSON values of a visit."""
     plain = asdict(body)
     plain |= {"visit_id": str(body.visit_id), "assignment_id": str(body.assignment_id)}
-    plain |= {"device_time": body.device_time.isoformat(), "lonlat": list(body.lonlat)}
-    return hashlib.sha256(canonical(plain).encode()).hexdigest()
+    return plain | {"device_time": body.device_time.isoformat(), "lonlat": list(body.lonlat)}
 
 
 def to_storage(lonlat: tuple[float, float], source: str | None) -> tuple[float, float]:

@@ -88,6 +88,17 @@ class EvidenceHeaders(BaseModel):
     x_bearing_deg: float | None = Field(default=None, ge=0, le=360)
     x_coord_source: str | None = Field(default=None, max_length=16)
     x_from_gallery: bool = False
+    x_fov_deg: float | None = Field(default=None, gt=0, le=360, description="The camera's angle of view.")
+    x_evidence_kind: str | None = Field(
+        default=None,
+        max_length=16,
+        description="photo, drone_photo, video, audio, track, chip, document or statement; else by type.",
+    )
+    x_title: str | None = Field(default=None, max_length=400, description="Percent-encoded UTF-8.")
+    x_capture_nonce: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
+    x_device_counter: int | None = Field(default=None, ge=0, le=2_000_000_000)
+    x_device: str | None = Field(default=None, max_length=64)
+    x_content_sm3: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$")
 
     @property
     def captured_at(self) -> datetime:
@@ -104,5 +115,7 @@ class EvidenceReceipt(Answer):
     """What came of a file; the same file again gets the same receipt."""
 
     evidence_id: UUID
+    status: Literal["recorded", "held"] = Field(description="`held`: it waits for its visit.")
     distance_m: float | None
+    plausibility: float | None = Field(description="0 to 1; null while it is held.")
     flags: list[str] = Field(description="Doubts shown beside it; none of them refuses it.")

@@ -169,8 +169,10 @@ class EvidenceInfo(Answer):
     """A piece of evidence with its custody."""
 
     evidence_id: UUID
-    visit_id: UUID
+    visit_id: UUID | None = Field(description="Null where it was brought in at the office.")
     kind: str
+    kind_name: str = Field(examples=["照片"])
+    title: str | None
     media_type: str
     captured_at: Moment
     received_at: Moment
@@ -180,6 +182,8 @@ class EvidenceInfo(Answer):
     distance_m: float | None
     hash_ok: bool
     flags: list[str]
+    plausibility: float | None = Field(description="0 to 1; reasons by `GET /evidence/{evidence_id}`.")
+    is_reviewed: bool
     by_name: str
     url: str
 

@@ -1,0 +1,1 @@
+"""What a case needs beyond the map: judgement, custody, papers."""
