@@ -7,9 +7,9 @@ of the period, or now within a running one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from foundation.calendar import Period
@@ -102,18 +102,21 @@ class Ledger:
     rectifications: Sequence[Rectification] = ()
     coverage: Sequence[Coverage] = ()
 
-    def within(self, prefix: str) -> Ledger:
-        """The facts of one unit: the division and all below it."""
-        posts = {person.post_id for person in self.persons if person.division_code.startswith(prefix)}
-        return Ledger(
-            [person for person in self.persons if person.post_id in posts],
-            [outing for outing in self.outings if outing.post_id in posts],
-            [item for item in self.verifications if item.division_code.startswith(prefix)],
-            [item for item in self.steps if item.division_code.startswith(prefix)],
-            [item for item in self.decisions if item.division_code.startswith(prefix)],
-            [item for item in self.rectifications if item.division_code.startswith(prefix)],
-            [item for item in self.coverage if item.division_code.startswith(prefix)],
-        )
+    def by_unit(self, prefixes: Sequence[str]) -> dict[str, Ledger]:
+        """The facts of each unit: the division and all below it. Prefixes are of one length.
+
+        One pass over the facts, however many units there are.
+        """
+        length = max((len(prefix) for prefix in prefixes), default=0)
+        facts = [field.name for field in fields(self)]
+        parts: dict[str, dict[str, list[Any]]] = {prefix: {name: [] for name in facts} for prefix in prefixes}
+        posts = {person.post_id: person.division_code for person in self.persons}
+        for name in facts:
+            for item in getattr(self, name):
+                code = posts.get(item.post_id, "") if name == "outings" else item.division_code
+                if code[:length] in parts:
+                    parts[code[:length]][name].append(item)
+        return {prefix: Ledger(**found) for prefix, found in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)

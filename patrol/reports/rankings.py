@@ -115,8 +115,9 @@ def rank_units(
 ) -> list[RankingRow]:
     """Units by weighted score; an indicator of which nothing was asked lends its weight to the others."""
     rows = []
+    parts = ledger.by_unit([unit.prefix for unit in units])
     for unit in units:
-        own = ledger.within(unit.prefix)
+        own = parts[unit.prefix]
         found = compute(own, period, as_of)
         rates = {key: found[key].value for key in found if key not in {"required", "valid"}}
         behind = sum(len(found[key].items) for key in policy.weights)

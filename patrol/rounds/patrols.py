@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -99,6 +99,8 @@ class PatrolPolicy:
     tasks_min: int
     fix_rules: FixRules
     quotas: tuple[Quota, ...]
+    known: dict[tuple[int, str, date, date], float] = field(default_factory=dict, compare=False, repr=False)
+    """Quotas that were asked for before: one city asks for the same few thousands of times."""
 
     def required(
         self, *, tier: int, kind: str, period: Period, since: date, until: date | None = None
@@ -112,6 +114,12 @@ class PatrolPolicy:
         """
         first = max(period.first, since)
         last = period.last if until is None else min(period.last, until - timedelta(days=1))
+        key = tier, kind, first, last
+        if key not in self.known:
+            self.known[key] = self._asked(tier, kind, first, last)
+        return self.known[key]
+
+    def _asked(self, tier: int, kind: str, first: date, last: date) -> float:
         days = [first + timedelta(days=step) for step in range((last - first).days + 1)]
         return round(sum(self._per_day(tier, kind, day) for day in days), 9)
 

@@ -137,7 +137,7 @@ def test_coverage_is_by_area() -> None:
     cells = [Coverage("c1", A, 3000.0, 1000.0), Coverage("c2", B, 1000.0, 0.0)]
     found = compute(Ledger(coverage=cells), WEEK, NOW)["coverage_rate"]
     assert (found.value, found.items, found.counted) == (0.25, ("c1", "c2"), ("c1",))
-    assert Ledger(coverage=cells).within(B).coverage == [cells[1]]
+    assert Ledger(coverage=cells).by_unit([B])[B].coverage == [cells[1]]
 
 
 posts = st.integers(1, 6)
@@ -185,7 +185,7 @@ def test_rates_are_shares_of_their_items(ledger: Ledger, as_of: float) -> None:
 @given(ledger=ledgers)
 def test_units_add_up_to_the_whole(ledger: Ledger) -> None:
     whole = compute(ledger, WEEK, NOW)
-    parts = [compute(ledger.within(code), WEEK, NOW) for code in (A, B)]
+    parts = [compute(part, WEEK, NOW) for part in ledger.by_unit([A, B]).values()]
     for key in INDICATORS:
         assert sum(part[key].numerator for part in parts) == pytest.approx(whole[key].numerator)
 
