@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     from detection import pair_cli
     from detection.accuracy import cli as evaluation_cli
     from detection.cameras import cli as cameras_cli
+    from detection.catalogue import cli as catalogue_cli
     from detection.learning import cli as learning_cli
     from detection.second_stage import cli as second_stage_cli
     from detection.series import cli as series_cli
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(detection_app, name="detection")
     pair_cli.register(app)
     cameras_cli.register(detection_app)
+    catalogue_cli.register(detection_app)
 
 
 @detection_app.command("run")
