@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from foundation.errors import InvalidInput
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from detection.leads import Lead
     from detection.pixels.changes import Detection
+    from detection.pixels.net.inference import Weights
     from detection.registers.compare import Comparison
     from foundation.runtime import Runtime
     from ingest.scenes import Scene
@@ -68,7 +69,8 @@ def detect(
         Whatever `detection.pixels.pipeline.detect_pair` refuses; ``detection.run.different_counties``.
     """
     from detection import runs
-    from detection.pixels.pipeline import VERSION
+    from detection.pixels.net.inference import Weights
+    from detection.pixels.pipeline import version_for
     from detection.second_stage import service as second_stage
     from detection.second_stage.jobs import rescore_with
     from detection.series.jobs import opinions
@@ -76,18 +78,19 @@ def detect(
 
     before, after = _scenes(runtime, before_scene_id, after_scene_id)
     mask_sha256 = file_sha256(Path(cloud_mask)) if cloud_mask else "none"
+    weights = Weights.in_force(runtime.settings.data_dir)
     with runtime.database.transaction(runtime.system) as session:
         serving = second_stage.serving_model(session, runtime.blobs)
-        model = serving.sha256
-        run_id = derived_id("detection_run", before.scene_id, after.scene_id, VERSION, mask_sha256, model)
+        settled = version_for((before, after), weights), mask_sha256, serving.sha256
+        run_id = derived_id("detection_run", before.scene_id, after.scene_id, *settled)
         if runs.is_stored(session, run_id):
             return run_id
     spool = runtime.settings.data_dir / "spool" / str(run_id)
-    detection = _compare(runtime, before, after, cloud_mask=cloud_mask, progress=progress, spool=spool)
+    files = _Files(cloud_mask, spool, weights)
+    detection = _compare(runtime, before, after, files=files, progress=progress)
     rescored = rescore_with(serving, detection, source=after.kind)
-    detection = rescored.detection
-    change_sha256 = _keep_change(runtime, detection)
-    outlines = [change.outline for change in detection.real_changes]
+    change_sha256 = _keep_change(runtime, rescored.detection)
+    outlines = [change.outline for change in rescored.detection.real_changes]
     chips = _keep_chips(runtime, before, after, outlines)
     heard = opinions(runtime, before.county_code, (before.acquired_at, after.acquired_at), outlines)
     run = runs.Run(run_id, before, after, rescored, chips, change_sha256, mask_sha256, heard)
@@ -196,14 +199,16 @@ def _scenes(runtime: Runtime, before_scene_id: str, after_scene_id: str) -> tupl
     return before, after
 
 
+class _Files(NamedTuple):
+    """What a comparison reads besides its scenes, and where it keeps what is finished."""
+
+    cloud_mask: str | None
+    spool: Path
+    weights: Weights
+
+
 def _compare(
-    runtime: Runtime,
-    before: Scene,
-    after: Scene,
-    *,
-    cloud_mask: str | None,
-    progress: Progress | None,
-    spool: Path,
+    runtime: Runtime, before: Scene, after: Scene, *, files: _Files, progress: Progress | None
 ) -> Detection:
     from detection.pixels.executor import choose_executor
     from detection.pixels.pipeline import detect_pair
@@ -214,11 +219,12 @@ def _compare(
         runtime.blobs.path(after.cog_sha256),
         before_date=_date_text(before.acquired_at),
         after_date=_date_text(after.acquired_at),
-        cloud_mask=Path(cloud_mask) if cloud_mask else None,
+        cloud_mask=Path(files.cloud_mask) if files.cloud_mask else None,
         progress=progress,
         block_px=settings.block_px,
         executor=choose_executor(settings.executor, workers=settings.workers, address=settings.dask_address),
-        spool=spool,
+        spool=files.spool,
+        weights=files.weights,
     )
 
 

@@ -71,7 +71,9 @@ def detect(  # noqa: PLR0913  one option a parameter
 ) -> None:
     """Compare two rasters and write what changed."""
     from detection.pairs import compare_files
+    from detection.pixels.net.inference import Weights
     from detection.pixels.pair_files import write_change_raster, write_outlines, write_summary
+    from foundation.settings import read_settings
     from ingest.raster import check_writable
 
     for target in (out, change, json_file):
@@ -90,6 +92,7 @@ def detect(  # noqa: PLR0913  one option a parameter
             min_area_m2=min_area_m2,
             through=tuple(through or ()),
             progress=bar.tell,
+            weights=Weights.in_force(read_settings().data_dir),
         )
     detection = rescored.detection
     write_outlines(detection, out)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.learning.labelled import LabelledPair
 from detection.learning.made.pair_store import unpack_bits
 from detection.pixels.net.scaling import measure_scale
 
@@ -60,11 +59,11 @@ def _example(
     for date in (before, after):
         scale = measure_scale(date[:, ::SCALE_STEP, ::SCALE_STEP])
         scaled = scale.apply(date[(slice(None), *window)].astype(np.float32))
-        dates.append(_turned(_recoloured(rng, scaled), turns, is_mirrored))
+        dates.append(_turned(recoloured(rng, scaled), turns, is_mirrored))
     return dates[0], dates[1], _turned(bits[window], turns, is_mirrored)
 
 
-def _recoloured(rng: np.random.Generator, scaled: Float) -> Float:
+def recoloured(rng: np.random.Generator, scaled: Float) -> Float:
     """Gain, offset and cast beyond what the made pairs have; often paler, as real ground mostly is."""
     gain = np.exp(rng.normal(0.0, 0.12)) * np.exp(rng.normal(0.0, 0.05, 3))
     offset = rng.normal(0.0, 0.12) + rng.normal(0.0, 0.06, 3)
@@ -93,30 +92,7 @@ def _unchanged_bits(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return (later << 6 | later << 7).astype(np.uint8)
 
 
-def crop_of(rng: np.random.Generator, pair: LabelledPair, side_px: int) -> Batch:
-    """One crop of a labelled pair, turned and recoloured; smaller pairs are mirrored at their edge."""
-    grown = [_at_least(planes, side_px) for planes in (pair.before, pair.after, pair.labels, pair.weights)]
-    rows, cols = grown[0].shape[1:]
-    row, col = int(rng.integers(0, rows - side_px + 1)), int(rng.integers(0, cols - side_px + 1))
-    window = (slice(None), slice(row, row + side_px), slice(col, col + side_px))
-    turns, is_mirrored = int(rng.integers(4)), bool(rng.random() < 0.5)
-    dates = []
-    for planes in grown[:2]:
-        scaled = measure_scale(planes).apply(planes[window].astype(np.float32))
-        dates.append(_turned(_recoloured(rng, scaled), turns, is_mirrored))
-    labels, weights = (_turned(planes[window].astype(np.float32), turns, is_mirrored) for planes in grown[2:])
-    roofs = np.zeros((2, side_px, side_px), np.float32)
-    return Batch(*(part[None] for part in (dates[0], dates[1], labels, weights, roofs)))
-
-
 def join_batches(batches: Sequence[Batch]) -> Batch:
     """One batch of several."""
     parts = ("before", "after", "labels", "weights", "roofs")
     return Batch(*(np.concatenate([getattr(batch, part) for batch in batches]) for part in parts))
-
-
-def _at_least(planes: NDArray[Any], side_px: int) -> NDArray[Any]:
-    missing = [max(0, side_px - side) for side in planes.shape[1:]]
-    if not any(missing):
-        return planes
-    return np.pad(planes, ((0, 0), (0, missing[0]), (0, missing[1])), mode="reflect")

@@ -13,6 +13,8 @@ from torch.nn import functional
 WIDTHS = (16, 32, 56, 80)
 NECK = 48
 HEADS = 3
+HEADS_OF_TWINS = (slice(0, 1), slice(1, HEADS))
+"""Which heads each net of a `TwinNet` answers for."""
 
 
 def _unit(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -89,7 +91,8 @@ class TwinNet(nn.Module):  # type: ignore[misc]
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         building, roof = self.roofs(before, after)
         rest, _ = self.land(before, after)
-        return torch.cat([building[:, :1], rest[:, 1:]], dim=1), roof
+        first, second = HEADS_OF_TWINS
+        return torch.cat([building[:, first], rest[:, second]], dim=1), roof
 
 
 def mean_net(first: SiameseNet, second: SiameseNet) -> SiameseNet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,7 +159,9 @@ class Trainer:
                     value.copy_(own[name])
 
 
-def change_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+def change_loss(
+    logits: Tensor, labels: Tensor, weights: Tensor, alarm_shares: Sequence[float] = ALARM_SHARES
+) -> Tensor:
     """Cross-entropy plus Tversky loss of each head, at half resolution, where the answer is not open."""
     target = functional.avg_pool2d(labels, 2)
     weight = (functional.avg_pool2d(weights, 2) > 0.99).float()
@@ -169,7 +171,7 @@ def change_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     hit = (chance * target * weight).sum(dim=(0, 2, 3))
     false_alarm = (chance * (1 - target) * weight).sum(dim=(0, 2, 3))
     miss = ((1 - chance) * target * weight).sum(dim=(0, 2, 3))
-    alarm_share, head_share = logits.new_tensor(ALARM_SHARES), logits.new_tensor(HEAD_SHARES)
+    alarm_share, head_share = logits.new_tensor(alarm_shares), logits.new_tensor(HEAD_SHARES)
     overlap = (hit + 1.0) / (hit + alarm_share * false_alarm + (1.0 - alarm_share) * miss + 1.0)
     return (head_share * (2.0 * entropy + 0.7 * (1.0 - overlap))).sum()
 

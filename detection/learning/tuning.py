@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import tempfile
 from collections.abc import Callable, Sequence
@@ -13,14 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detection.learning.augment import Batch, crop_of, join_batches, make_batch
+from detection.learning.augment import Batch, join_batches, make_batch
 from detection.learning.export import export_onnx
+from detection.learning.field_crops import CropPlan, Lessons, crop_of
 from detection.learning.labelled import LabelledPair, held_out
 from detection.learning.made.pair_store import SHARD_PAIRS, write_shard
-from detection.learning.network import TwinNet
+from detection.learning.network import HEADS_OF_TWINS, SiameseNet, TwinNet
 from detection.learning.settings import settings
 from detection.learning.training import change_loss
-from detection.pixels.net.inference import answer_all_ways
+from detection.pixels.net.inference import HEADS, answer_all_ways
 from detection.pixels.net.scaling import measure_scale
 from foundation.errors import InvalidInput
 
@@ -84,24 +86,41 @@ def teach_net(
     store: Path,
     tell: Callable[[int, float], None] | None = None,
 ) -> TwinNet:
-    """A copy of a net, taught with all of the pairs; running statistics stay as they are."""
+    """A copy of a net, taught with all of the pairs; a twin whose heads no pair speaks of stays as it is."""
+    lessons = Lessons.of(pairs)
+    known = [any(pair.weights[head].any() for pair in pairs) for head in range(len(HEADS))]
+    twins = [
+        _teach_one(twin, heads, lessons, store=store, tell=tell) if any(known[heads]) else twin
+        for twin, heads in zip((start.roofs, start.land), HEADS_OF_TWINS, strict=True)
+    ]
+    net = TwinNet(*twins)
+    net.eval()
+    return net
+
+
+def _teach_one(
+    start: SiameseNet,
+    heads: slice,
+    lessons: Lessons,
+    *,
+    store: Path,
+    tell: Callable[[int, float], None] | None,
+) -> SiameseNet:
+    """A copy of one twin after the plan's steps: the mean of its last states; running statistics stay."""
     plan = settings()["fine_tune"]
     torch.manual_seed(plan["seed"])
-    net, smooth = TwinNet(), TwinNet()
-    net.load_state_dict(start.state_dict())
-    smooth.load_state_dict(start.state_dict())
+    net, smooth = copy.deepcopy(start), copy.deepcopy(start)
     net.eval()
+    smooth.eval()
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan["rate"], weight_decay=1e-4)
     for step in range(plan["steps"]):
-        batch = _batch(np.random.default_rng([plan["seed"], step]), pairs, store, plan)
-        rate = (
-            plan["rate"] * min(1.0, (step + 1) / 20) * 0.5 * (1.0 + math.cos(math.pi * step / plan["steps"]))
-        )
+        batch = _batch(np.random.default_rng([plan["seed"], step]), lessons, store, plan)
+        batch.weights[:, [head for head in range(len(HEADS)) if head not in range(len(HEADS))[heads]]] = 0.0
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = _rate(plan, step)
         parts = (batch.before, batch.after, batch.labels, batch.weights)
         before, after, labels, weights = (torch.from_numpy(part) for part in parts)
-        loss = change_loss(net(before, after)[0], labels, weights)
+        loss = change_loss(net(before, after)[0], labels, weights, plan["alarm_shares"])
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
@@ -109,8 +128,13 @@ def teach_net(
         _follow(smooth, net, plan["smoothing"])
         if tell is not None and (step + 1) % 20 == 0:
             tell(step + 1, float(loss.detach()))
-    smooth.eval()
     return smooth
+
+
+def _rate(plan: dict[str, Any], step: int) -> float:
+    """Rising for twenty steps, then falling as a cosine to a fiftieth."""
+    fall = 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * step / plan["steps"]))
+    return float(plan["rate"] * min(1.0, (step + 1) / 20) * fall)
 
 
 def score_net(net: TwinNet, pairs: Sequence[LabelledPair]) -> float:
@@ -133,25 +157,23 @@ def answer_pair(model: Path, pair: LabelledPair) -> NDArray[np.float32]:
     return answer_all_ways(model, scaled[0], scaled[1])
 
 
-def _batch(
-    rng: np.random.Generator, pairs: Sequence[LabelledPair], store: Path, plan: dict[str, Any]
-) -> Batch:
-    made_count = round(plan["batch"] * plan["made_share"])
-    crops = [
-        crop_of(rng, pairs[int(rng.integers(len(pairs)))], plan["side_px"])
-        for _ in range(plan["batch"] - made_count)
-    ]
-    if not made_count:
+def _batch(rng: np.random.Generator, lessons: Lessons, store: Path, plan: dict[str, Any]) -> Batch:
+    crops = [crop_of(rng, lessons, _crop_plan(plan)) for _ in range(plan["batch"] - plan["made"])]
+    if not plan["made"]:
         return join_batches(crops)
 
     def draw(inner: np.random.Generator) -> NDArray[np.uint8]:
         path = write_shard(store, int(inner.integers(plan["made_shards"])), MADE_SEED)
         return np.asarray(np.load(path, mmap_mode="r")[int(inner.integers(SHARD_PAIRS))])
 
-    return join_batches([*crops, make_batch(rng, draw, count=made_count, side_px=plan["side_px"])])
+    return join_batches([*crops, make_batch(rng, draw, count=plan["made"], side_px=plan["side_px"])])
 
 
-def _follow(smooth: TwinNet, net: TwinNet, keep: float) -> None:
+def _crop_plan(plan: dict[str, Any]) -> CropPlan:
+    return CropPlan(**{name: plan[name] for name in CropPlan.__slots__})
+
+
+def _follow(smooth: SiameseNet, net: SiameseNet, keep: float) -> None:
     own = net.state_dict()
     with torch.no_grad():
         for name, value in smooth.state_dict().items():

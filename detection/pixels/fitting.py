@@ -19,9 +19,10 @@ from detection.pixels.control import unchanged_twins
 from detection.pixels.detectors.base import Scorer
 from detection.pixels.detectors.irmad import Irmad, IrmadFit
 from detection.pixels.detectors.registry import DETECTORS, PANELS, SensorChoice
-from detection.pixels.detectors.siamese import SiameseFit
+from detection.pixels.detectors.siamese import Siamese, SiameseFit
 from detection.pixels.indices import BandRoles, band_roles
 from detection.pixels.kinds.surfaces import SurfaceModel
+from detection.pixels.net.inference import Weights
 from detection.pixels.normalise import Normalisation, fit_normalisation
 from detection.pixels.objects.recipes import HIGH, LOW, UNSEEN, packed
 from detection.pixels.screening import CloudScreen
@@ -66,6 +67,12 @@ class Fit:
     def halo_px(self) -> int:
         """Pixels beyond a block on which its scores depend."""
         return max(DETECTORS[name].spec.halo_px for name in self.scorers)
+
+    @property
+    def net(self) -> SiameseFit | None:
+        """The net, where it decides."""
+        deciding = self.scorers[self.deciding[0]]
+        return deciding if isinstance(deciding, SiameseFit) else None
 
     @property
     def low_share(self) -> float:
@@ -170,28 +177,41 @@ def read_samples(pair: ImagePair, registration: Registration, screen: CloudScree
     return samples
 
 
-def fit_panel(pair: ImagePair, choice: SensorChoice, samples: Sequence[PairPixels]) -> Fit:
-    """Fit every detector of the sensor's panel, then normalise and read the bands."""
+def fit_panel(
+    pair: ImagePair, choice: SensorChoice, samples: Sequence[PairPixels], weights: Weights | None = None
+) -> Fit:
+    """Fit every detector of the sensor's panel, then normalise and read the bands.
+
+    Parameters
+    ----------
+    weights : Weights, optional
+        Of the net, where the panel has one; by default those that the product ships.
+    """
     panel = PANELS[choice.sensor]
-    scorers = {name: DETECTORS[name].fit(samples) for name in panel.all}
+    roles = band_roles(pair.before, samples)
+    detectors = {name: DETECTORS[name] for name in panel.all}
+    if Siamese.spec.name in detectors:
+        detectors[Siamese.spec.name] = Siamese.suited(roles, pair.grid.shape, weights)
+    scorers = {name: detector.fit(samples) for name, detector in detectors.items()}
     cuts = {name: _cut(name, scorer, samples) for name, scorer in scorers.items()}
     irmad = scorers.get(Irmad.spec.name)
     bands = samples[0].after.shape[0]
     normalisation = Normalisation.identity(bands)
     if isinstance(irmad, IrmadFit):
         normalisation = fit_normalisation(samples, irmad)
-    roles = band_roles(pair.before, samples)
     gsd_m = pair.grid.gsd_m()
     is_fine = gsd_m is not None and gsd_m <= FINE_GSD_M and choice.sensor == "multispectral"
     surfaces = SurfaceModel.fit(samples, roles, normalisation) if is_fine and roles.is_reflectance else None
     return Fit(panel.deciding, panel.heard, scorers, cuts, roles, normalisation, surfaces)
 
 
-def no_change_control(pair: ImagePair, choice: SensorChoice, samples: Sequence[PairPixels]) -> float:
+def no_change_control(
+    pair: ImagePair, choice: SensorChoice, samples: Sequence[PairPixels], weights: Weights | None = None
+) -> float:
     """Share of pixels flagged when the same chain fits an unchanged twin of the sample."""
     some = samples[:: max(1, len(samples) // CONTROL_BLOCKS)]
     twins = unchanged_twins(some, is_speckle=choice.sensor == "sar")
-    fit = fit_panel(pair, choice, twins)
+    fit = fit_panel(pair, choice, twins, weights)
     flags = [fit.levels(twin)[0][twin.is_valid] == HIGH for twin in twins]
     return float(np.concatenate(flags).mean())
 

@@ -16,7 +16,6 @@ import numpy as np
 from detection.pixels.align import Registration, read_aligned, register, register_chain
 from detection.pixels.changes import DetectedChange, Detection
 from detection.pixels.detectors.registry import PANELS, SensorChoice, choose_sensor
-from detection.pixels.detectors.siamese import SiameseFit
 from detection.pixels.detectors.surface_height import SurfaceHeightFit, height_rules
 from detection.pixels.executor import BLOCK_PX, Executor, Threads, default_workers
 from detection.pixels.fitting import FINE_GSD_M, Fit, fit_panel, no_change_control, read_samples
@@ -25,12 +24,14 @@ from detection.pixels.kinds.height import surface_model_kind
 from detection.pixels.kinds.indices import spectral_kind
 from detection.pixels.kinds.rules import surface_kind
 from detection.pixels.kinds.windows import NO_REAL_CHANGE, UNKNOWN, Kind, ObjectWindow, Verdict, no_kind
+from detection.pixels.net.inference import Weights
 from detection.pixels.objects.outlines import outline_objects
 from detection.pixels.objects.recipes import (
     CODE_OF,
     WITNESS_SHIFT,
     Objects,
     objects_of_codes,
+    objects_of_heads,
     objects_of_levels,
     unseen,
 )
@@ -39,8 +40,9 @@ from detection.pixels.objects.tally import bits_under, sizes
 from detection.pixels.scoring import ScoreBlock, score_scene
 from detection.pixels.screening import CloudScreen
 from ingest.pair import Box, ImagePair, PairPixels, PairReader, open_pair
+from ingest.scenes import Scene
 
-VERSION = "2"
+VERSION = "3"
 VIEW_PX = 1024
 WIDE_HALO_PX, WIDE_BLOCK_PX = 32, 2048
 """Where blocks overlap widely, larger ones repeat less."""
@@ -96,7 +98,7 @@ class _Run:
         deciding = self.fit.scorers[self.fit.deciding[0]]
         if isinstance(deciding, SurfaceHeightFit):
             return surface_model_kind(deciding)
-        if isinstance(deciding, SiameseFit):
+        if self.fit.net is not None:
             return head_kind
         is_spectral = self.choice.sensor == "multispectral"
         return spectral_kind(self.samples, self.fit.roles) if is_spectral else no_kind
@@ -120,6 +122,7 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     executor: Executor | None = None,
     spool: Path | None = None,
     is_typed: bool = True,
+    weights: Weights | None = None,
 ) -> Detection:
     """Find what changed between two rasters of one place (GeoTIFF, COG; pictures with ``pixel_grid``).
 
@@ -141,6 +144,8 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
         Folder that keeps finished rows of blocks, so that a killed run goes on; see `scoring.score_scene`.
     is_typed : bool
         Whether each object is looked at again to tell what it is; else all are ``other``.
+    weights : Weights, optional
+        Of the net; by default those that the product ships.
 
     Raises
     ------
@@ -151,7 +156,7 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     tell("open", 0.0)
     dates = before_date, after_date
     pair, choice = _opened(before, after, sensor, pixel_grid=pixel_grid, gsd_m=gsd_m, dates=dates)
-    run = _prepared(pair, choice, through, cloud_mask, tell)
+    run = _prepared(pair, choice, through, cloud_mask, weights=weights, tell=tell)
     run = replace(run, min_area_m2=min_area_m2, is_typed=is_typed)
     scores = score_scene(
         run.block,
@@ -186,7 +191,13 @@ def _opened(
 
 
 def _prepared(
-    pair: ImagePair, choice: SensorChoice, through: Sequence[Path], cloud_mask: Path | None, tell: Progress
+    pair: ImagePair,
+    choice: SensorChoice,
+    through: Sequence[Path],
+    cloud_mask: Path | None,
+    *,
+    weights: Weights | None,
+    tell: Progress,
 ) -> _Run:
     """Register the pair and fit the panel on its samples."""
     tell("register", 0.0)
@@ -194,7 +205,7 @@ def _prepared(
     tell("fit", 0.0)
     screen = CloudScreen.of(pair, cloud_mask)
     samples = read_samples(pair, registration, screen)
-    return _Run(pair, choice, registration, screen, fit_panel(pair, choice, samples), samples)
+    return _Run(pair, choice, registration, screen, fit_panel(pair, choice, samples, weights), samples)
 
 
 def _registered(pair: ImagePair, through: Sequence[Path], tell: Progress) -> Registration:
@@ -210,10 +221,7 @@ def _silent(_stage: str, _share: float) -> None:
 
 def _assemble(run: _Run, scores: Runs, tell: Progress) -> Detection:
     tell("outline", 0.0)
-    if run.fit.surfaces is None:
-        found = objects_of_levels(scores, min_px=run.min_px, is_fine=run.is_fine)
-    else:
-        found = objects_of_codes(scores, min_px=run.min_px, gsd_m=run.pair.grid.gsd_m() or 1.0)
+    found = _objects(run, scores)
     outlines = outline_objects(found.runs, run.pair.grid, residual_px=run.registration.residual_px)
     changes = []
     looks = _looks(run, scores, found, progress=lambda share: tell("classify", share))
@@ -236,6 +244,14 @@ def _assemble(run: _Run, scores: Runs, tell: Progress) -> Detection:
     detection = _detection(run, tuple(changes), found.runs, unseen(scores))
     tell("done", 1.0)
     return detection
+
+
+def _objects(run: _Run, scores: Runs) -> Objects:
+    """Objects by the recipe of what scored: surface codes, heads of the net, or levels alone."""
+    if run.fit.surfaces is not None:
+        return objects_of_codes(scores, min_px=run.min_px, gsd_m=run.pair.grid.gsd_m() or 1.0)
+    recipe = objects_of_levels if run.fit.net is None else objects_of_heads
+    return recipe(scores, min_px=run.min_px, is_fine=run.is_fine)
 
 
 def _looks(
@@ -283,6 +299,16 @@ def _view_box(found: Objects, label: int, shape: tuple[int, int]) -> Box:
     return box.grown(VIEW_MARGIN_PX, shape)
 
 
+def net_version(weights: Weights) -> str:
+    """Version of a comparison by the net: its answers depend on the weights, which a bureau may teach."""
+    return f"{VERSION}+{weights.sha256[:12]}"
+
+
+def version_for(scenes: Sequence[Scene], weights: Weights) -> str:
+    """Version that names a comparison before it has run: pictures of three bands may come to the net."""
+    return net_version(weights) if all(len(scene.bands) == 3 for scene in scenes) else VERSION
+
+
 def min_object_px(gsd_m: float | None, min_area_m2: float | None, *, is_fine: bool) -> float:
     """Smallest object: 20 m² below 0.35 m, 200 m² to 5 m, 400 m² to 10 m, beyond that two pixels.
 
@@ -322,6 +348,7 @@ def _confidence(verdict: Verdict, witnesses: Mapping[str, float]) -> float:
 
 def _detection(run: _Run, changes: tuple[DetectedChange, ...], objects: Runs, hidden: Runs) -> Detection:
     pair, fit = run.pair, run.fit
+    weights = None if fit.net is None else fit.net.model
     parameters = {
         "low_share": fit.low_share,
         "min_object_px": round(run.min_px, 3),
@@ -339,12 +366,12 @@ def _detection(run: _Run, changes: tuple[DetectedChange, ...], objects: Runs, hi
         sensor_reason_zh=run.choice.reason_zh,
         sensor_reason_en=run.choice.reason_en,
         method="+".join([*PANELS[run.choice.sensor].deciding, *(["surface_type"] if fit.surfaces else [])]),
-        version=VERSION,
+        version=VERSION if weights is None else net_version(weights),
         parameters=parameters,
         registration=run.registration.report(),
         normalisation=fit.normalisation.report(),
         detectors=fit.report(),
-        no_change_control=no_change_control(pair, run.choice, run.samples),
+        no_change_control=no_change_control(pair, run.choice, run.samples, weights),
         observed_share=1.0 - hidden.pixels / (rows * cols),
         cloud_share=run.screen.share,
         before_sha256=pair.before.sha256,

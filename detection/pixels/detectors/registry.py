@@ -148,7 +148,7 @@ def _asked(
         raise InvalidInput("ingest.pair.band_count", before=before.bands, after=after.bands)
     spec = DETECTORS[PANELS[sensor].deciding[0]].spec
     for info in (before, after):
-        if not spec.min_bands <= info.bands <= spec.max_bands or (sensor == "rgb" and info.bands != 3):
+        if not spec.min_bands <= info.bands <= spec.max_bands:
             raise InvalidInput("detection.pair.sensor_does_not_fit", sensor=asked, bands=info.bands)
     return SensorChoice(sensor, *reason)
 

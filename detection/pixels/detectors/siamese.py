@@ -12,7 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.pixels.detectors.base import DetectorSpec, FloatGrid, Samples, gather
-from detection.pixels.net.inference import HALO_PX, HEADS, MODEL_FILE, STRIDE_PX, answer, answer_all_ways
+from detection.pixels.indices import BandRoles
+from detection.pixels.kinds.heads import head_codes
+from detection.pixels.net.inference import (
+    HALO_PX,
+    HEADS,
+    MODEL_FILE,
+    STRIDE_PX,
+    Weights,
+    answer,
+    answer_all_ways,
+)
 from detection.pixels.net.scaling import ColourScale, measure_scale
 from foundation.errors import InvalidInput
 from ingest.pair import PairPixels
@@ -21,7 +31,12 @@ SAMPLE_PIXELS = 262_144
 MIN_PIXELS = 64
 FIXED_CUT = 0.5
 """Half: the net is trained to be as often right as it is sure; nothing is chosen on a scene."""
+LOW_CUT = 0.35
+"""A chance falls off slowly inside what the net has found: objects grow to here, see `fitting.LOW_SHARES`."""
 PICTURE_BANDS = (0, 1, 2)
+COLOURS = ("red", "green", "blue")
+THOROUGH_PX = 16 << 20
+"""Scenes up to 16 megapixels are looked at in eight views, whose mean is steadier; larger ones in one."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +54,7 @@ class SiameseFit:
     before: ColourScale
     after: ColourScale
     bands: tuple[int, int, int]
-    model: Path
+    model: Weights
     is_thorough: bool = False
 
     def heads(self, pixels: PairPixels) -> FloatGrid:
@@ -62,20 +77,18 @@ class SiameseFit:
         return strongest
 
     def scored(self, pixels: PairPixels) -> tuple[FloatGrid, NDArray[np.uint8]]:
-        """Score as `score` gives it, and at each pixel the number of the head that names it, from 1.
-
-        A new building is converted land as well: where its own head is sure, it has the word.
-        """
+        """Score as `score` gives it, and what each head says as one code, see `head_codes`."""
         heads = self.heads(pixels)
-        named = np.where(heads[0] >= FIXED_CUT, 0, heads.argmax(axis=0))
-        return heads.max(axis=0), (named + 1).astype(np.uint8)
+        return heads.max(axis=0), head_codes(heads, low=LOW_CUT, high=FIXED_CUT)
 
     def report(self) -> Mapping[str, Any]:
         """Colour scales of both dates and which weights answered."""
         return {
-            "weights": self.model.name,
+            "weights": self.model.path.name,
+            "weights_sha256": self.model.sha256,
             "heads": list(HEADS),
             "bands": list(self.bands),
+            "views": 8 if self.is_thorough else 1,
             "before": _told(self.before),
             "after": _told(self.after),
         }
@@ -86,15 +99,17 @@ class Siamese:
 
     Parameters
     ----------
-    model : Path
+    model : Path or Weights
         ONNX file; by default the weights that the product ships.
     bands : (int, int, int)
         Positions of red, green and blue among the bands.
+    is_thorough : bool
+        Whether eight views of each block are averaged.
     """
 
     spec = DetectorSpec(
         name="siamese",
-        version="1",
+        version="2",
         sensors=frozenset({"rgb"}),
         min_bands=3,
         max_bands=64,
@@ -103,14 +118,14 @@ class Siamese:
         floor_sigmas=0.0,
         is_folded=False,
         parameters=MappingProxyType(
-            {"sample_pixels": SAMPLE_PIXELS, "stride_px": STRIDE_PX, "weights": MODEL_FILE.name}
+            {"sample_pixels": SAMPLE_PIXELS, "stride_px": STRIDE_PX, "thorough_px": THOROUGH_PX}
         ),
         cut=FIXED_CUT,
     )
 
     def __init__(
         self,
-        model: Path = MODEL_FILE,
+        model: Path | Weights = MODEL_FILE,
         bands: tuple[int, int, int] = PICTURE_BANDS,
         *,
         is_thorough: bool = False,
@@ -119,6 +134,28 @@ class Siamese:
         self.bands = bands
         self.is_thorough = is_thorough
 
+    @classmethod
+    def suited(cls, roles: BandRoles, shape: tuple[int, int], weights: Weights | None = None) -> Siamese:
+        """The detector for a scene: its colours by their roles, as many views as its size allows.
+
+        Parameters
+        ----------
+        shape : (int, int)
+            Rows and columns of the whole scene, so that blocks agree.
+        weights : Weights, optional
+            By default those that the product ships.
+
+        Raises
+        ------
+        InvalidInput
+            ``detection.pair.no_colours``: nobody knows which bands are red, green and blue.
+        """
+        if not roles.has(*COLOURS):
+            raise InvalidInput("detection.pair.no_colours", known=", ".join(sorted(roles.index)) or "-")
+        red, green, blue = (roles.index[colour] for colour in COLOURS)
+        is_thorough = shape[0] * shape[1] <= THOROUGH_PX
+        return cls(weights or MODEL_FILE, (red, green, blue), is_thorough=is_thorough)
+
     def fit(self, samples: Samples) -> SiameseFit:
         """Measure the colour scale of each date on the sample."""
         before, after = gather(samples, SAMPLE_PIXELS)
@@ -126,7 +163,8 @@ class Siamese:
             raise InvalidInput("detection.pair.sample_too_small", pixels=len(before), needed=MIN_PIXELS)
         bands = list(self.bands)
         scales = [measure_scale(np.ascontiguousarray(date[:, bands].T)) for date in (before, after)]
-        return SiameseFit(scales[0], scales[1], self.bands, self.model, self.is_thorough)
+        weights = self.model if isinstance(self.model, Weights) else Weights.of(self.model)
+        return SiameseFit(scales[0], scales[1], self.bands, weights, self.is_thorough)
 
 
 def _told(scale: ColourScale) -> dict[str, Any]:

@@ -6,6 +6,8 @@ not depend on how the scene is cut, as long as tiles begin at multiples of 32 px
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.errors import InvalidInput
+from foundation.errors import Conflict, InvalidInput
 
 Float = NDArray[np.float32]
 MODEL_FILE = Path(__file__).resolve().parents[3] / "data" / "models" / "siamese.onnx"
@@ -26,35 +28,82 @@ HEADS = ("building", "land", "other")
 """New buildings; farmland and vegetation made built or hard; earthworks, pits, ponds, plastic."""
 
 
-@lru_cache(maxsize=4)
-def open_model(path: Path) -> Any:
-    """An ONNX Runtime session of one thread, opened once a process.
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """An ONNX file as it was when a comparison began.
+
+    Attributes
+    ----------
+    sha256 : str
+        Digest of the file; whoever opens another one under the same name is told.
+    """
+
+    path: Path
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> Weights:
+        """The file as it is now.
+
+        Raises
+        ------
+        InvalidInput
+            ``detection.learning.no_weights``.
+        """
+        return cls(path, hashlib.sha256(_content(path)).hexdigest())
+
+    @classmethod
+    def in_force(cls, data_dir: Path) -> Weights:
+        """The bureau's own weights where fine-tuning has left some in its data folder, else the shipped."""
+        own = data_dir / "models" / MODEL_FILE.name
+        return cls.of(own if own.is_file() else MODEL_FILE)
+
+
+def open_model(weights: Path | Weights) -> Any:
+    """An ONNX Runtime session of one thread, opened once a process for as long as the file stays the same.
 
     Raises
     ------
     InvalidInput
         ``detection.learning.no_weights``; ``detection.learning.unreadable_weights``.
+    Conflict
+        ``detection.learning.weights_changed``: the file was replaced while a comparison ran.
     """
+    if isinstance(weights, Path):
+        weights = Weights.of(weights)
+    return _session(weights.path, weights.sha256)
+
+
+@lru_cache(maxsize=4)
+def _session(path: Path, sha256: str) -> Any:
     import onnxruntime
 
-    if not path.is_file():
-        raise InvalidInput("detection.learning.no_weights", file=path.name)
+    content = _content(path)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise Conflict("detection.learning.weights_changed", file=path.name)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf as error:
         raise InvalidInput("detection.learning.unreadable_weights", file=path.name) from error
 
 
-def answer(model: Path, before: Float, after: Float) -> Float:
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InvalidInput("detection.learning.no_weights", file=path.name) from error
+
+
+def answer(model: Path | Weights, before: Float, after: Float) -> Float:
     """Probability of each kind of change.
 
     Parameters
     ----------
-    model : Path
+    model : Path or Weights
         ONNX file.
     before, after : ndarray, shape (3, rows, cols), float32
         Scaled colours (`scaling.ColourScale`), red, green, blue; 0 where not seen.
@@ -64,6 +113,7 @@ def answer(model: Path, before: Float, after: Float) -> Float:
     ndarray, shape (heads, rows, cols), float32
         0–1, heads as `HEADS`.
     """
+    session = open_model(model)
     rows, cols = before.shape[1:]
     found = np.empty((len(HEADS), rows, cols), np.float32)
     for row in range(0, rows, TILE_PX):
@@ -75,32 +125,37 @@ def answer(model: Path, before: Float, after: Float) -> Float:
                 slice(top, min(last_row + HALO_PX, rows)),
                 slice(left, min(last_col + HALO_PX, cols)),
             )
-            tile = _run(model, before[window], after[window])
+            tile = _run(session, before[window], after[window])
             found[:, row:last_row, col:last_col] = tile[
                 :, row - top : last_row - top, col - left : last_col - left
             ]
     return found
 
 
-def answer_all_ways(model: Path, before: Float, after: Float) -> Float:
-    """Mean answer over the four quarter turns and their mirror images: slower by eight, a little steadier."""
-    total = np.zeros((len(HEADS), *before.shape[1:]), np.float32)
+def answer_all_ways(model: Path | Weights, before: Float, after: Float) -> Float:
+    """Mean answer over the four quarter turns and their mirror images: slower by eight, a little steadier.
+
+    Sides are made multiples of 32 px first, so that a turned tile begins on the same grid as its neighbours.
+    """
+    rows, cols = before.shape[1:]
+    dates = [_padded(date, -rows % STRIDE_PX, -cols % STRIDE_PX) for date in (before, after)]
+    total = np.zeros((len(HEADS), *dates[0].shape[1:]), np.float32)
     for turns in range(4):
         for is_mirrored in (False, True):
-            seen = [np.rot90(date, turns, (-2, -1)) for date in (before, after)]
+            seen = [np.rot90(date, turns, (-2, -1)) for date in dates]
             if is_mirrored:
                 seen = [date[..., ::-1] for date in seen]
             heads = answer(model, *(np.ascontiguousarray(date) for date in seen))
             total += np.rot90(heads[..., ::-1] if is_mirrored else heads, -turns, (-2, -1))
     total /= np.float32(8.0)
-    return total
+    return np.ascontiguousarray(total[:, :rows, :cols])
 
 
-def _run(model: Path, before: Float, after: Float) -> Float:
+def _run(session: Any, before: Float, after: Float) -> Float:
     rows, cols = before.shape[1:]
     below, right = -rows % STRIDE_PX, -cols % STRIDE_PX
     grown = [_padded(date, below, right)[None] for date in (before, after)]
-    heads: Float = open_model(model).run(["heads"], {"before": grown[0], "after": grown[1]})[0][0]
+    heads: Float = session.run(["heads"], {"before": grown[0], "after": grown[1]})[0][0]
     return heads[:, :rows, :cols]
 
 

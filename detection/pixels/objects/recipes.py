@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.pixels.compiled import compiled
+from detection.pixels.kinds.heads import LEVEL_OF_HEAD
 from detection.pixels.kinds.surfaces import (
     CLOUD,
     DARK,
@@ -26,8 +27,9 @@ from detection.pixels.kinds.surfaces import (
     grown,
     opened,
 )
+from detection.pixels.net.inference import HEADS
 from detection.pixels.objects.components import at_least, boxes_of, hysteresis_of, numbered
-from detection.pixels.objects.runs import IntArray, Runs, remade, selected
+from detection.pixels.objects.runs import Grid, IntArray, Runs, remade, selected
 from detection.pixels.objects.tally import holes
 from ingest.pair import Box
 
@@ -119,6 +121,36 @@ def objects_of_levels(scores: Runs, *, min_px: float, is_fine: bool) -> Objects:
     return Objects(found, boxes_of(found, count), ("",) + ("change",) * count)
 
 
+def objects_of_heads(scores: Runs, *, min_px: float, is_fine: bool) -> Objects:
+    """Objects of each head of the net in turn, each grown to the low cut; a pixel belongs to the first.
+
+    Buildings come first: the land around them was mostly converted as well, and would swallow them.
+
+    Parameters
+    ----------
+    scores : Runs
+        Values as `packed` makes them, codes as `kinds.heads.head_codes`.
+    is_fine : bool
+        As in `objects_of_levels`.
+    """
+    taken = [unseen(scores)]
+    parts, groups = [], [""]
+    for head, levels in zip(HEADS, LEVEL_OF_HEAD, strict=True):
+        level = levels[CODE_OF]
+        mask = hysteresis_of(scores, is_low=level >= 1, is_high=level >= 2)
+        if is_fine:
+            mask = _without(remade([mask], _cleaned, halo=4), taken)
+            mask = _filled(remade([mask], _unthreaded, halo=2), _merged(taken, scores.shape), min_px)
+        else:
+            mask = _without(mask, taken)
+        found, count = numbered(mask, min_px=min_px, first=len(groups))
+        taken.append(found)
+        parts.append(found)
+        groups.extend([head] * count)
+    runs = _merged(parts, scores.shape)
+    return Objects(runs, boxes_of(runs, len(groups) - 1), tuple(groups))
+
+
 def objects_of_codes(scores: Runs, *, min_px: float, gsd_m: float) -> Objects:
     """Objects of each group in turn; a pixel belongs to the first that claims it."""
     least = LEAST_SHARE * min_px
@@ -191,9 +223,14 @@ def _clouds(coded: Runs, gsd_m: float) -> Runs:
 
 
 def _cleaned(tiles: Sequence[IntArray]) -> NDArray[np.bool_]:
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     mask = (tiles[0] > 0).astype(np.uint8)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
+    return _unthreaded([mask])
+
+
+def _unthreaded(tiles: Sequence[Grid]) -> NDArray[np.bool_]:
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    mask = (tiles[0] > 0).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, cross) > 0)
 
 
