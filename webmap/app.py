@@ -30,7 +30,7 @@ from webmap.api import (
     tiles,
     visits,
 )
-from webmap.api.casework import custody
+from webmap.api.casework import custody, judgement, paper_templates, papers
 from webmap.deps import Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers
@@ -48,11 +48,14 @@ ROUTERS = tuple(
         tiles,
         patches,
         moves,
+        judgement,
         leads,
         assignments,
         visits,
         evidence,
         custody,
+        papers,
+        paper_templates,
         reports,
         quality,
         live,

@@ -44,6 +44,7 @@ STATUS_OF_KIND: Mapping[type[LandwardenError], int] = {
 }
 STATUS_OF_CODE: Mapping[str, int] = {
     "patrol.case.version_changed": 412,
+    "patrol.paper.version_changed": 412,
     "webmap.request.no_version": 428,
     "webmap.request.too_large": 413,
     "webmap.request.wrong_method": 405,

@@ -23,7 +23,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=()",
 }
-STREAMED = re.compile(r"^/api/v1/(visits|patches)/[^/]+/evidence/[^/]+$")
+STREAMED = re.compile(
+    r"^/api/v1/((visits|patches)/[^/]+/evidence/[^/]+|papers/[^/]+/document|paper-templates/[^/]+(/check)?)$"
+)
 """What is received piece by piece, under a limit of its own (``webmap.uploads``)."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 

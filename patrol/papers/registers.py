@@ -18,7 +18,7 @@ from patrol.papers.kinds import paper_kind, paper_kinds
 from patrol.papers.numbering import authority_of
 from patrol.papers.parties import KINDS, PartyBody, check_party, masked
 from patrol.papers.tables import PaperTemplateRow, PartyRow
-from patrol.papers.views import PartyView, TemplateView
+from patrol.papers.views import PartyView, TemplateReport, TemplateView
 
 NAME_MAX = 120
 
@@ -133,6 +133,19 @@ def templates_in_use(
     """The template in use of every kind."""
     require(actor, "paper.view")
     return tuple(template_bytes(session, kind, division_code, blobs)[1] for kind in paper_kinds())
+
+
+def check_template(data: bytes, kind: str) -> TemplateReport:
+    """Which fields a template names, which it should not, and which it lacks.
+
+    Raises
+    ------
+    InvalidInput
+        As `patrol.papers.making.merge.check_template`.
+    """
+    from patrol.papers.making import merge
+
+    return merge.check_template(data, paper_kind(kind))
 
 
 def replace_template(

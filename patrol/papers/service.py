@@ -16,6 +16,7 @@ from patrol.papers.issuing import (
 from patrol.papers.parties import PartyBody
 from patrol.papers.reading import (
     STATUS_NAMES,
+    WORD_TYPE,
     find_by_number,
     list_papers,
     paper_detail,
@@ -24,6 +25,7 @@ from patrol.papers.reading import (
     papers_of,
 )
 from patrol.papers.registers import (
+    check_template,
     parties_of,
     record_party,
     replace_template,
@@ -38,13 +40,16 @@ from patrol.papers.views import (
     PaperFile,
     PaperView,
     PartyView,
+    TemplateReport,
     TemplateView,
     VersionView,
+    faults_of,
 )
 
 __all__ = [
     "SERVICE_WAYS",
     "STATUS_NAMES",
+    "WORD_TYPE",
     "FieldView",
     "OfferView",
     "PaperDetail",
@@ -52,10 +57,13 @@ __all__ = [
     "PaperView",
     "PartyBody",
     "PartyView",
+    "TemplateReport",
     "TemplateView",
     "VersionView",
     "approve_paper",
+    "check_template",
     "draft_paper",
+    "faults_of",
     "find_by_number",
     "is_reproducible",
     "issue_paper",

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from foundation.errors import LandwardenError
+from patrol.papers.kinds import PaperKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +141,34 @@ class TemplateView:
     sha256: str
     added_at: datetime | None
     added_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateReport:
+    """What is wrong with a template.
+
+    Attributes
+    ----------
+    unknown : tuple of str
+        Names that are no fields, or columns that their list has not.
+    missing : tuple of str
+        Chinese names of the fields that this kind must show and the template does not.
+    refused : tuple of str
+        Constructs that a template may not use.
+    """
+
+    named: tuple[str, ...]
+    unknown: tuple[str, ...]
+    missing: tuple[str, ...]
+    refused: tuple[str, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it may be used."""
+        return not (self.unknown or self.missing or self.refused)
+
+
+def faults_of(report: TemplateReport, kind: PaperKind) -> dict[str, str]:
+    """The faults of a template as a message names them."""
+    named = {"unknown": report.unknown, "missing": report.missing, "refused": report.refused}
+    return {"paper": kind.zh, **{key: "、".join(names) or "-" for key, names in named.items()}}

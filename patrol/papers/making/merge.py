@@ -10,7 +10,6 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,9 +27,9 @@ from foundation.errors import InvalidInput
 from patrol.papers.fields import CONTROL, PaperField, keys_by_name, paper_fields, shown, shown_rows
 from patrol.papers.kinds import PaperKind
 from patrol.papers.numbering import DAY_TO_COME, NUMBER_TO_COME
+from patrol.papers.views import TemplateReport, faults_of
 from patrol.reports.archives import frozen
 
-MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 DOCX_MAX, PART_MAX, PARTS_MAX = 10 << 20, 4 << 20, 400
 ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Const, nodes.If,
@@ -38,31 +37,6 @@ ALLOWED = (
 )  # fmt: skip
 RELATION = re.compile(rb"<Relationship\b[^>]*>")
 REFUSED_PARTS = ("vbaProject.bin", "/activeX/", "/embeddings/")
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateReport:
-    """What is wrong with a template.
-
-    Attributes
-    ----------
-    unknown : tuple of str
-        Names that are no fields, or columns that their list has not.
-    missing : tuple of str
-        Chinese names of the fields that this kind must show and the template does not.
-    refused : tuple of str
-        Constructs that a template may not use.
-    """
-
-    named: tuple[str, ...]
-    unknown: tuple[str, ...]
-    missing: tuple[str, ...]
-    refused: tuple[str, ...]
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether it may be used."""
-        return not (self.unknown or self.missing or self.refused)
 
 
 class Shown(str):
@@ -116,13 +90,7 @@ def require_template(data: bytes, kind: PaperKind) -> None:
     """
     report = check_template(data, kind)
     if not report.is_sound:
-        raise InvalidInput(
-            "patrol.paper.bad_template",
-            paper=kind.zh,
-            unknown="、".join(report.unknown) or "-",
-            missing="、".join(report.missing) or "-",
-            refused="、".join(report.refused) or "-",
-        )
+        raise InvalidInput("patrol.paper.bad_template", **faults_of(report, kind))
 
 
 def merge(

@@ -44,7 +44,13 @@ RESULT = {
     "excess_m2": 10000.0,
     "overlay": [
         {"key": "basic_farmland", "name": "永久基本农田", "area_m2": 4000.0, "share": 0.4, "text": None},
-        {"key": "construction_approval", "name": "建设用地批准", "area_m2": 0.0, "share": 0.0, "text": "未检出"},
+        {
+            "key": "construction_approval",
+            "name": "建设用地批准",
+            "area_m2": 0.0,
+            "share": 0.0,
+            "text": "未检出",
+        },
     ],
     "sentences": [{"text": "占用永久基本农田 6.00 亩。", "rule_id": "A3.1", "source": ""}],
 }
@@ -117,9 +123,7 @@ def ready(net) -> UUID:  # type: ignore[no-untyped-def]
 
 
 def draft(net, patch_id: UUID, kind: str, overrides=None, *, by: str = "county", **more) -> UUID:  # type: ignore[no-untyped-def]
-    row = net.do(
-        by, papers.draft_paper, patch_id, kind, overrides=overrides, blobs=net.runtime.blobs, **more
-    )
+    row = net.do(by, papers.draft_paper, patch_id, kind, overrides=overrides, blobs=net.runtime.blobs, **more)
     return row.paper_id
 
 
@@ -150,7 +154,9 @@ def test_no_legal_paper_without_a_persons_verdict_and_never_the_suggestions_code
         draft(net, patch_id, "stop_notice", STOP)
     assert refused.value.code == "patrol.paper.no_verdict"
     sheet = fields(net, draft(net, patch_id, "check_sheet"))
-    assert (sheet["verdict_name"].value, sheet["basis_text"].value, sheet["violation_name"].value) == (None,) * 3
+    assert (sheet["verdict_name"].value, sheet["basis_text"].value, sheet["violation_name"].value) == (
+        None,
+    ) * 3
     net.do("county", service.record_verdict, patch_id, VerdictBody("unlawful", note="类型待定"))
     with pytest.raises(Conflict) as refused:
         draft(net, patch_id, "stop_notice", STOP)
@@ -262,11 +268,16 @@ def test_an_edited_word_file_is_kept_and_gets_its_number(net, ready: UUID) -> No
     out = io.BytesIO()
     document.save(out)
     edited = out.getvalue()
-    for data, code in ((b"PK nonsense", "patrol.paper.not_word"), (_without_mark(file.data), "patrol.paper.number_gone")):
+    for data, code in (
+        (b"PK nonsense", "patrol.paper.not_word"),
+        (_without_mark(file.data), "patrol.paper.number_gone"),
+    ):
         with pytest.raises(InvalidInput) as refused:
             net.do("county", papers.replace_document, paper_id, data, reason="修改", blobs=net.runtime.blobs)
         assert refused.value.code == code
-    net.do("county", papers.replace_document, paper_id, edited, reason="补充封条情况", blobs=net.runtime.blobs)
+    net.do(
+        "county", papers.replace_document, paper_id, edited, reason="补充封条情况", blobs=net.runtime.blobs
+    )
     issue(net, paper_id)
     said = words(net, paper_id).replace("\n", "")
     assert "现场已张贴封条" in said
@@ -295,7 +306,10 @@ def test_a_decision_waits_for_the_party(net, ready: UUID) -> None:  # type: igno
     assert early.value.code in {"patrol.paper.wrong_stage", "patrol.paper.not_yet"}
     issue(net, notice)
     net.do("county", service.move_case, ready, "advance_case", facts={"stage": "notified"})
-    said = NOTICE | {"fine_yuan": {"value": 1_000_000}, "statement_result": {"value": "当事人未提出陈述申辩。"}}
+    said = NOTICE | {
+        "fine_yuan": {"value": 1_000_000},
+        "statement_result": {"value": "当事人未提出陈述申辩。"},
+    }
     said |= {"payment_account": {"value": "孟州市财政专户"}}
     decision = draft(net, ready, "penalty_decision", said)
     net.do("county-2", papers.approve_paper, decision)
@@ -392,11 +406,24 @@ def test_a_bureaus_own_template_is_checked_and_used(net, ready: UUID) -> None:  
         replace(template("{{当事人}}{{不存在的字段}}{{违法事实}}"))
     assert "不存在的字段" in bad.value.facts["unknown"]
     assert "法律依据" in bad.value.facts["missing"]
-    for hostile in ("{{ 当事人.__class__ }}", "{% for i in range(10**9) %}{% endfor %}", "{{ [1]*9 }}", "{% include 'x' %}"):
+    for hostile in (
+        "{{ 当事人.__class__ }}",
+        "{% for i in range(10**9) %}{% endfor %}",
+        "{{ [1]*9 }}",
+        "{% include 'x' %}",
+    ):
         with pytest.raises(InvalidInput):
             replace(template("{{当事人}}{{违法事实}}{{法律依据}}{{改正要求}}", hostile))
     with pytest.raises(NotFound):
-        net.do("county", papers.replace_template, "stop_notice", b"", name="x", county_code="410882", blobs=net.runtime.blobs)
+        net.do(
+            "county",
+            papers.replace_template,
+            "stop_notice",
+            b"",
+            name="x",
+            county_code="410882",
+            blobs=net.runtime.blobs,
+        )
     replace(template("本局格式 {{文号}}", "{{当事人}}{{违法事实}}{{法律依据}}{{改正要求}}{{签发日期}}"))
     own = draft(net, ready, "stop_notice", STOP)
     assert "本局格式" in words(net, own)
