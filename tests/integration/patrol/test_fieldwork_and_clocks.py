@@ -18,7 +18,6 @@ from patrol.service import EvidenceClaim, VisitBody
 from patrol.visits.visits import wgs84_to_gcj02
 
 
-
 def _picture() -> bytes:
     """A real JPEG, so that nothing is said against it."""
     buffer = io.BytesIO()
