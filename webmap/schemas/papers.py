@@ -102,9 +102,7 @@ class PaperFieldInfo(Answer):
     name_en: str
     group: str
     group_name: str
-    type: str = Field(
-        description="text, date, moment, area, mu, money, count, degrees, picture, list, input."
-    )
+    type: str = Field(description="text, date, moment, area, mu, money, count, picture, list, input …")
     value: Any = Field(description="As stored; areas in m², money in yuan. Pictures by their SHA-256.")
     text: str = Field(description="As it stands on the paper.")
     is_required: bool

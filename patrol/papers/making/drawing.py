@@ -116,7 +116,7 @@ class _Frame:
         lines: Iterable[shapely.LineString] = (
             shapely.get_parts(shapely.line_merge(near)) if not near.is_empty else []
         )
-        return [[self.at(point) for point in line.coords] for line in lines if len(line.coords) > 1]
+        return [[self.at((x, y)) for x, y, *_ in line.coords] for line in lines if len(line.coords) > 1]
 
 
 def _wider(bounds: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

@@ -1,4 +1,4 @@
-"""Papers of a case: never without a person's verdict, approved by another, numbered without gaps, then frozen."""
+"""Papers of a case: a person's verdict first, approved by another, numbered without gaps, then frozen."""
 
 from __future__ import annotations
 
@@ -316,10 +316,8 @@ def test_a_decision_waits_for_the_party(net, ready: UUID) -> None:  # type: igno
     with pytest.raises(Conflict) as unserved:
         net.do("county", papers.issue_paper, decision, blobs=net.runtime.blobs)
     assert unserved.value.code == "patrol.paper.not_served"
-    receipt = draft(
-        net, ready, "service_receipt", {"serve_place": {"value": "当事人住所"}, "serve_how": {"value": "直接送达"}},
-        refers_to=notice,
-    )  # fmt: skip
+    how = {"serve_place": {"value": "当事人住所"}, "serve_how": {"value": "直接送达"}}
+    receipt = draft(net, ready, "service_receipt", how, refers_to=notice)
     assert fields(net, receipt)["served_number"].text == "孟自然资罚告〔2026〕1号"
     issue(net, receipt, approver=None)
     serve = {"served_on": date(2026, 9, 8), "how": "直接送达", "to": "张三"}

@@ -1,4 +1,4 @@
-"""Templates of papers: the fields that they may name, the ones in use, a bureau's own checked and taken in."""
+"""Templates of papers: the fields that they may name, the ones in use, a bureau's own checked and used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from webmap.uploads import ReceivedFile
 
 router = noun_router("papers")
 County = Annotated[
-    str | None, Query(pattern=r"^\d{6}$", description="Six digits; the caller's own if left out.")
+    str | None, Query(pattern=r"^\d{6}$", description="Six digits; left out, the caller's own.")
 ]
 REFUSED: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "Not a Word file, or unknown and missing fields, each named"}

@@ -223,11 +223,9 @@ def record_service(
         return _detail(session, caller, paper_id, response)
 
 
-@router.post(
-    "/papers/{paper_id}/void", summary="Void an issued paper; its number stays taken", responses=STATE
-)
+@router.post("/papers/{paper_id}/void", summary="Void an issued paper", responses=STATE)
 def void_paper(caller: SignedIn, paper_id: UUID, body: ReasonBody, response: Response) -> PaperDetailInfo:
-    """Not once it has been served."""
+    """Its number stays taken. Not once it has been served."""
     with caller.transaction() as session:
         papers.void_paper(session, caller.actor, paper_id, reason=body.reason, now=caller.now())
         return _detail(session, caller, paper_id, response)
