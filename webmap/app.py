@@ -30,7 +30,7 @@ from webmap.api import (
     tiles,
     visits,
 )
-from webmap.api.casework import custody, judgement, paper_templates, papers
+from webmap.api.casework import custody, judgement, paper_templates, papers, statistics
 from webmap.deps import Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers
@@ -56,6 +56,7 @@ ROUTERS = tuple(
         custody,
         papers,
         paper_templates,
+        statistics,
         reports,
         quality,
         live,

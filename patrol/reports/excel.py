@@ -61,14 +61,14 @@ def safe(value: Any) -> Any:
 
 
 def _ranking(sheet: Worksheet, facts: Facts) -> None:
-    line = _title(sheet, f"{facts['title']}（{facts['title_period']}）", width=len(UNIT_COLUMNS))
+    line = title_line(sheet, f"{facts['title']}（{facts['title_period']}）", width=len(UNIT_COLUMNS))
     for unit in facts["units"]:
         line = _block(sheet, line, unit["zh"], UNIT_COLUMNS, unit["rows"])
     for group in facts["persons"]:
         line = _block(sheet, line, f"{group['zh']}巡查频次", PERSON_COLUMNS, group["rows"])
     if not facts["persons"]:
         sheet.cell(line, 1, "按本单位设定，只对单位排名，不对个人排名。")
-    _widths(sheet, (8, 8, 14, 24, 22, 12, 16, 14, 14, 12, 10))
+    set_widths(sheet, (8, 8, 14, 24, 22, 12, 16, 14, 14, 12, 10))
     sheet.freeze_panes = "A2"
 
 
@@ -77,7 +77,7 @@ def _block(
 ) -> int:
     sheet.cell(line, 1, title).font = Font(name="黑体", size=12, bold=True)
     line += 1
-    _head(sheet, line, [name for name, _ in columns])
+    head_line(sheet, line, [name for name, _ in columns])
     for row in rows:
         line += 1
         for place, (_, key) in enumerate(columns, start=1):
@@ -103,16 +103,16 @@ def _cell(row: Facts, key: str) -> Any:
 
 
 def _definitions(sheet: Worksheet, facts: Facts) -> None:
-    _head(sheet, 1, ["指标", "计算方法"])
+    head_line(sheet, 1, ["指标", "计算方法"])
     for line, definition in enumerate(facts["definitions"], start=2):
         sheet.cell(line, 1, safe(definition["zh"]))
         sheet.cell(line, 2, safe(definition["formula"]))
-    _widths(sheet, (24, 80))
+    set_widths(sheet, (24, 80))
 
 
 def _ledger(sheet: Worksheet, facts: Facts) -> None:
     """Every number of the bulletin with the items behind it."""
-    _head(sheet, 1, ["指标", "数值", "项目", "是否计入分子"])
+    head_line(sheet, 1, ["指标", "数值", "项目", "是否计入分子"])
     line = 2
     for row in facts["kpis"]:
         line = _items(sheet, line, row["zh"], row["value"], ((item, "是") for item in row["items"]))
@@ -121,7 +121,7 @@ def _ledger(sheet: Worksheet, facts: Facts) -> None:
         value = "—" if row["value"] is None else row["value"]
         marked = ((item, "是" if item in counted else "否") for item in row["items"])
         line = _items(sheet, line, row["zh"], value, marked)
-    _widths(sheet, (22, 12, 44, 14))
+    set_widths(sheet, (22, 12, 44, 14))
     sheet.freeze_panes = "A2"
 
 
@@ -134,7 +134,8 @@ def _items(sheet: Worksheet, line: int, name: str, value: Any, items: Iterable[t
     return line
 
 
-def _title(sheet: Worksheet, text: str, *, width: int) -> int:
+def title_line(sheet: Worksheet, text: str, *, width: int) -> int:
+    """Title over all columns; returns the line on which the table may begin."""
     sheet.merge_cells(start_row=1, start_column=1, end_row=1, end_column=width)
     cell = sheet.cell(1, 1, safe(text))
     cell.font = Font(name="黑体", size=16, bold=True)
@@ -143,7 +144,8 @@ def _title(sheet: Worksheet, text: str, *, width: int) -> int:
     return 3
 
 
-def _head(sheet: Worksheet, line: int, names: Sequence[str]) -> None:
+def head_line(sheet: Worksheet, line: int, names: Sequence[str]) -> None:
+    """Names of columns, white on blue."""
     for place, name in enumerate(names, start=1):
         cell = sheet.cell(line, place, name)
         cell.font = Font(name="黑体", size=11, color="FFFFFF")
@@ -152,6 +154,7 @@ def _head(sheet: Worksheet, line: int, names: Sequence[str]) -> None:
         cell.alignment = Alignment(horizontal="center")
 
 
-def _widths(sheet: Worksheet, widths: Sequence[int]) -> None:
+def set_widths(sheet: Worksheet, widths: Sequence[int]) -> None:
+    """Widths of columns in signs."""
     for place, width in enumerate(widths, start=1):
         sheet.column_dimensions[get_column_letter(place)].width = width
