@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     from detection.accuracy import cli as evaluation_cli
     from detection.cameras import cli as cameras_cli
     from detection.catalogue import cli as catalogue_cli
+    from detection.desk import cli as desk_cli
     from detection.learning import cli as learning_cli
     from detection.second_stage import cli as second_stage_cli
     from detection.series import cli as series_cli
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
     series_cli.register(detection_app)
     evaluation_cli.register(detection_app)
     app.add_typer(detection_app, name="detection")
+    desk_cli.register(app)
     pair_cli.register(app)
     cameras_cli.register(detection_app)
     catalogue_cli.register(detection_app)

@@ -29,8 +29,10 @@ Progress = Callable[[str, float], None]
 
 def register(queue: JobQueue) -> None:
     """Add this floor's jobs to the queue."""
+    from detection.desk import jobs as desk
     from detection.second_stage import jobs as second_stage
 
+    desk.register(queue)
     queue.add("detection.detect", _detect_job)
     queue.add("detection.judge", _judge_job)
     queue.add("detection.compare_registers", _registers_job)

@@ -15,25 +15,43 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from detection.judging.corrections import Correction, corrected
 from detection.judging.facts import approvals_for, facts_of, legal_group, window
 from detection.judging.overlay import (
     APPROVAL_KINDS,
     CONTROL_KINDS,
     JudgedShape,
     LegalFeature,
-    approval_rows,
     control_overlay,
-    coverage,
     land_overlay,
     land_partition,
     largest_parcel,
-    nearest_mine,
-    permit_timing,
 )
-from detection.judging.sentences import Sentence, approval_sentences, source_text, survey_sentences, words
-from detection.rules import RuleSet
+from detection.judging.permits import (
+    approval_rows,
+    coverage,
+    ground_throughout,
+    mark_renewed,
+    nearest_mine,
+    timing_of,
+)
+from detection.judging.sentences import (
+    Sentence,
+    approval_sentences,
+    plain,
+    rule_sentence,
+    source_of,
+    survey_sentences,
+)
+from detection.judging.wording import words
+from detection.rules import Rule, RuleSet
+from detection.taxonomy import Violation
 
-INPUTS_FORM = 1
+INPUTS_FORM = 2
+"""Form of inputs and results. A stored form is evaluated for ever as it was: golden files hold it."""
 PARTITION_NAMES = {
     "basic_farmland": ("永久基本农田", "bad"),
     "cropland": ("一般耕地", "bad"),
@@ -52,7 +70,7 @@ class JudgedPatch:
     Attributes
     ----------
     divisions : sequence of mapping
-        ``{code, share}`` of the villages that it touches, largest first.
+        ``{code, share, area_m2}`` of the villages that it touches, largest first.
     neighbours : sequence of mapping
         ``{number, share}`` of other patches on the same ground.
     """
@@ -70,6 +88,7 @@ def measure(
     *,
     layers: Sequence[Mapping[str, Any]],
     rules: RuleSet,
+    corrections: Sequence[Correction] = (),
 ) -> dict[str, Any]:
     """All inputs of a judgement as JSON values.
 
@@ -80,8 +99,12 @@ def measure(
     layers : sequence of mapping
         ``{kind, version_id, source_name, valid_from, imported_at}`` for every kind that judgement asks;
         ``version_id`` None where none was in force.
+    corrections : sequence of Correction
+        Upheld objections against features of these versions.
     """
-    shape, of_kind = patch.shape, _by_kind(features)
+    shape = patch.shape
+    features, correction_rows = corrected(features, corrections, shape.outline)
+    of_kind = _by_kind(features)
     table = rules.content["judgement"]["land_classes"]
     width_m, length_m = shape.strip()
     land, basic = of_kind.get("land_survey", []), of_kind.get("basic_farmland", [])
@@ -103,6 +126,7 @@ def measure(
             "before_on": shape.before_on.isoformat(),
             "after_on": shape.after_on.isoformat(),
             "divisions": [dict(row) for row in patch.divisions],
+            "outline_wkb": shapely.to_wkb(shape.outline, hex=True),
         },
         "layers": [dict(layer) for layer in layers],
         "land": land_overlay(shape, land, table),
@@ -112,6 +136,7 @@ def measure(
         "parcel": largest_parcel(shape, of_kind.get("parcel", [])),
         "near_mine": nearest_mine(shape, of_kind.get("mining_right", [])),
         "neighbours": [dict(row) for row in patch.neighbours],
+        "corrections": correction_rows,
         "rules_sha256": rules.sha256,
     }
     return inputs | {"coverage": _coverage(inputs, shape, permits, rules)}
@@ -120,8 +145,8 @@ def measure(
 def evaluate(inputs: Mapping[str, Any], rules: RuleSet) -> dict[str, Any]:
     """The suggestion with everything that explains it; the same inputs and rules give the same value."""
     facts = facts_of(inputs, rules)
-    rule = rules.first_fit(facts)
     before_on, law_date = window(inputs)
+    rule = rules.first_fit(facts, law_date)
     violation = rules.violation(rule.violation_code, law_date) if rule.violation_code else None
     law_changes = rules.law_changes(violation.code, before_on, law_date) if violation else ()
     facts["has_law_change"] = bool(law_changes)
@@ -129,47 +154,77 @@ def evaluate(inputs: Mapping[str, Any], rules: RuleSet) -> dict[str, Any]:
         "law_changes": "、".join(day.isoformat() for day in law_changes)
     }
     notes = [note for note in rules.notes() if note.fits(facts)]
-    basis = (
-        [{"statute": b.statute, "article": b.article, "text": b.text} for b in violation.basis]
-        if violation
-        else []
-    )
-    deciding: Sentence = {
-        "text": rule.text_zh.format_map(vocabulary),
-        "rule_id": rule.rule_id,
-        "source": _deciding_source(inputs, rules),
-    }
-    remarks = [
-        {"text": note.text_zh.format_map(vocabulary), "rule_id": note.rule_id, "source": ""} for note in notes
-    ]
+    sentences = _sentences(inputs, rules, rule=rule, notes=notes, vocabulary=vocabulary)
     areas = _areas(inputs)
     is_violating = rule.suggestion in VIOLATING
     return {
         "suggestion": rule.suggestion,
         "suggestion_name": rules.suggestion_name(rule.suggestion),
-        "violation_code": violation.code if violation else None,
-        "violation_name": violation.name_zh if violation else None,
-        "competent_authority": violation.authority if violation else None,
-        "competent_authority_name": violation.authority_name if violation else None,
-        "measure": violation.measure if violation else None,
-        "legal_basis": basis,
+        **_violation_values(violation),
         "law_date": law_date.isoformat(),
         "severity": rules.severity(areas) if is_violating else 1,
         "is_borderline": rule.suggestion == "borderline" or _has_close_call(inputs, facts, rules),
         "group": facts["group"],
-        "sentences": [
-            deciding,
-            *remarks,
-            *survey_sentences(inputs, rules),
-            *approval_sentences(inputs, rules),
-        ],
+        "sentences": sentences,
         "rule_ids": [rule.key, *(note.key for note in notes)],
         "overlay": overlay_rows(inputs, rules),
         "areas_m2": areas,
         "excess_m2": _excess_m2(inputs, rule.suggestion),
-        "excess": inputs["coverage"]["valid"]["excess"] if rule.suggestion == "partly_exceeded" else None,
         "layer_versions": [dict(layer) for layer in inputs["layers"] if layer["version_id"]],
         "rules_sha256": inputs["rules_sha256"],
+        **_split(inputs, rule.suggestion),
+    }
+
+
+def _violation_values(violation: Violation | None) -> dict[str, Any]:
+    if violation is None:
+        empty = ("violation_code", "violation_name", "competent_authority", "competent_authority_name")
+        return {**dict.fromkeys(empty), "measure": None, "legal_basis": []}
+    return {
+        "violation_code": violation.code,
+        "violation_name": violation.name_zh,
+        "competent_authority": violation.authority,
+        "competent_authority_name": violation.authority_name,
+        "measure": violation.measure,
+        "legal_basis": [
+            {"statute": basis.statute, "article": basis.article, "text": basis.text}
+            for basis in violation.basis
+        ],
+    }
+
+
+def _sentences(
+    inputs: Mapping[str, Any],
+    rules: RuleSet,
+    *,
+    rule: Rule,
+    notes: Sequence[Rule],
+    vocabulary: Mapping[str, str],
+) -> list[Any]:
+    """The deciding sentence, remarks, what was taken, permits."""
+    decided_m2 = _excess_m2(inputs, rule.suggestion) or float(inputs["patch"]["area_m2"])
+    nowhere = source_of(inputs, rules, None)
+    source = _deciding_source(inputs, rules)
+    found: list[Sentence] = [
+        rule_sentence(rule, vocabulary, source=source, area_m2=decided_m2),
+        *(rule_sentence(note, vocabulary, source=nowhere) for note in notes),
+        *survey_sentences(inputs, rules),
+        *approval_sentences(inputs, rules),
+    ]
+    return [plain(sentence) for sentence in found] if inputs["form"] == 1 else list(found)
+
+
+def _split(inputs: Mapping[str, Any], suggestion: str) -> dict[str, Any]:
+    """Both parts of a patch that exceeds its permit, as GeoJSON; their areas add up to the whole."""
+    cover = inputs["coverage"]["valid"] if suggestion == "partly_exceeded" else None
+    excess = cover["excess"] if cover else None
+    if inputs["form"] == 1:
+        return {"excess": excess}
+    return {
+        "excess": excess,
+        "approved": cover["approved"] if cover else None,
+        "approved_m2": cover["covered_m2"] if cover else None,
+        "corrections": [dict(row) for row in inputs["corrections"]],
     }
 
 
@@ -206,34 +261,48 @@ def overlay_rows(inputs: Mapping[str, Any], rules: RuleSet) -> list[dict[str, An
 def _coverage(
     inputs: Mapping[str, Any], shape: JudgedShape, permits: Sequence[LegalFeature], rules: RuleSet
 ) -> dict[str, Any]:
-    """Coverage by permits that were valid, by those with dates inside the window added, by works permits."""
+    """What permits leave open: those in force throughout; with doubtful ones added; works permits."""
     approving = approvals_for(legal_group(inputs, rules), rules)
+    rows = [row for row in inputs["approvals"] if row["kind"] in approving]
     for row in inputs["approvals"]:
         row["is_approving"] = row["kind"] in approving
     limits = rules.thresholds
     sliver_m = max(limits["sliver_floor_m"], limits["sliver_band_factor"] * shape.band_m)
+    leaves_open = rules.content["judgement"]["context"]["lapsed_leaves_open"]
+    counted = [feature for feature in permits if feature.layer_kind in approving]
+    works = [feature for feature in permits if feature.layer_kind == "planning_permit"]
+    mark_renewed(rows, counted, shape)
+    sure = ground_throughout(counted, shape.before_on, shape.after_on)
 
-    def timing_of(feature: LegalFeature) -> str:
-        return permit_timing(feature.valid_from, feature.valid_to, shape.before_on, shape.after_on)
+    def beside(features: Sequence[LegalFeature], *timings: str) -> BaseGeometry:
+        chosen = [feature.geometry for feature in features if timing_of(feature, shape) in timings]
+        return shapely.union_all(chosen)
 
-    valid = [f for f in permits if f.layer_kind in approving and timing_of(f) == "valid"]
-    inside = [f for f in permits if f.layer_kind in approving and timing_of(f) == "inside"]
-    works = [f for f in permits if f.layer_kind == "planning_permit" and timing_of(f) == "valid"]
-    return {
-        "valid": coverage(shape, valid, sliver_m) if valid else None,
-        "inside": coverage(shape, [*valid, *inside], sliver_m) if inside else None,
-        "works": coverage(shape, works, sliver_m) if works else None,
-        "sliver_m": round(sliver_m, 3),
+    doubtful = [feature for feature in counted if feature.layer_kind in leaves_open]
+    grounds = {
+        "valid": sure,
+        "inside": shapely.union(beside(counted, "inside"), beside(doubtful, "brief")),
+        "lapsed": beside(doubtful, "lapsed"),
+        "undated": beside(counted, "undated"),
+        "works": shapely.union(
+            ground_throughout(works, shape.before_on, shape.after_on), beside(works, "undated")
+        ),
     }
+    open_keys = {"inside", "lapsed", "undated"}
+    cover: dict[str, Any] = {"sliver_m": round(sliver_m, 3)}
+    for key, ground in grounds.items():
+        whole = shapely.union(sure, ground) if key in open_keys else ground
+        cover[key] = None if ground.is_empty else coverage(shape, whole, sliver_m)
+    return cover
 
 
-def _deciding_source(inputs: Mapping[str, Any], rules: RuleSet) -> str:
+def _deciding_source(inputs: Mapping[str, Any], rules: RuleSet) -> dict[str, Any]:
     approving = [row for row in inputs["approvals"] if row["is_approving"]]
     if approving:
-        return source_text(rules, approving[0]["kind"], [approving[0]["feature_no"]])
+        return source_of(inputs, rules, approving[0]["kind"], [approving[0]["feature_no"]])
     if inputs["land"]:
-        return source_text(rules, "land_survey", inputs["land"][0]["features"])
-    return "影像变化"
+        return source_of(inputs, rules, "land_survey", inputs["land"][0]["features"])
+    return source_of(inputs, rules, None, text="影像变化")
 
 
 def _has_close_call(inputs: Mapping[str, Any], facts: Mapping[str, Any], rules: RuleSet) -> bool:
@@ -344,6 +413,11 @@ class Judgement:
     def law_date(self) -> date:
         """Day whose law was applied."""
         return date.fromisoformat(self.result["law_date"])
+
+    @property
+    def inputs_sha256(self) -> str:
+        """Hash of the inputs' bytes."""
+        return hashlib.sha256(self.inputs_text.encode()).hexdigest()
 
     @property
     def result_sha256(self) -> str:

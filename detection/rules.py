@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from detection.taxonomy import Violation, violation_of
 from foundation.audit import canonical
 from foundation.errors import InvalidInput
 
@@ -28,8 +29,12 @@ class Rule:
     ----------
     when : mapping
         Fact name -> wanted value, or a list of which one is wanted.
-    text_zh : str
+    text_zh, text_en : str
         Sentence with ``{names}`` of texts.
+    statute : str
+        What the rule rests on.
+    valid_from, valid_to : str or None
+        ISO days of the later image: the first for which it is asked, the first for which it no longer is.
     """
 
     rule_id: str
@@ -38,6 +43,10 @@ class Rule:
     suggestion: str
     violation_code: str | None
     text_zh: str
+    text_en: str = ""
+    statute: str = ""
+    valid_from: str | None = None
+    valid_to: str | None = None
 
     @property
     def key(self) -> str:
@@ -47,28 +56,6 @@ class Rule:
     def fits(self, facts: Facts) -> bool:
         """Whether every condition holds."""
         return all(_is_wanted(facts.get(name), wanted) for name, wanted in self.when.items())
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """One article of one statute."""
-
-    statute: str
-    article: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A row of the taxonomy, as in force on some day."""
-
-    code: str
-    name_zh: str
-    name_en: str
-    authority: str
-    authority_name: str
-    basis: tuple[Basis, ...]
-    measure: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +104,29 @@ class RuleSet:
         """Chinese name of a layer kind."""
         return str(self.content["judgement"]["names"].get(key, key))
 
+    def name_en(self, key: str) -> str:
+        """English name of a layer kind."""
+        return str(self.content["judgement"].get("names_en", {}).get(key, key))
+
     def suggestion_name(self, suggestion: str) -> str:
         """Chinese name of a suggestion."""
         return str(self.content["judgement"]["suggestions"][suggestion])
 
-    def first_fit(self, facts: Facts) -> Rule:
-        """The first rule whose conditions hold; the last rule of the table has none."""
-        return next(rule for rule in self.ordered() if rule.fits(facts))
+    def first_fit(self, facts: Facts, on: date) -> Rule:
+        """The first rule of a day whose conditions hold; the last rule of the table has none.
+
+        A rule that names a violation of which the law of that day knows nothing is not asked.
+        """
+        return next(rule for rule in self.in_force(on) if rule.fits(facts))
+
+    def in_force(self, on: date) -> tuple[Rule, ...]:
+        """Rules that are asked for a day, in their order."""
+        known = {row.code for row in self.violations(on)}
+        return tuple(
+            rule
+            for rule in self.ordered()
+            if _is_valid(rule.valid_from, rule.valid_to, on) and rule.violation_code in {None, *known}
+        )
 
     def ordered(self) -> tuple[Rule, ...]:
         """All rules in the order in which they are asked."""
@@ -156,15 +159,17 @@ class RuleSet:
         """
         rows = [row for row in self.content["taxonomy"]["violation"] if row["code"] == code]
         for row in rows:
-            if _is_in_force(row, on):
-                return _violation(row, self.content["taxonomy"]["names"])
+            if _is_valid(row["valid_from"], row.get("valid_to"), on):
+                return violation_of(row, self.content["taxonomy"])
         raise InvalidInput("detection.rules.unknown_violation", violation=code, day=on.isoformat())
 
     def violations(self, on: date) -> tuple[Violation, ...]:
         """Every row of the taxonomy in force on a day, in the order of the table."""
         rows: Sequence[Mapping[str, Any]] = self.content["taxonomy"]["violation"]
-        names = self.content["taxonomy"]["names"]
-        return tuple(_violation(row, names) for row in rows if _is_in_force(row, on))
+        table = self.content["taxonomy"]
+        return tuple(
+            violation_of(row, table) for row in rows if _is_valid(row["valid_from"], row.get("valid_to"), on)
+        )
 
     def law_changes(self, code: str, first: date, last: date) -> tuple[date, ...]:
         """Days in (first, last] on which the law about a violation changed."""
@@ -184,34 +189,36 @@ def current_rules() -> RuleSet:
 
 def read_rules(folder: Path) -> RuleSet:
     """Rule set of a folder with ``judgement.toml``, ``taxonomy.toml`` and ``thresholds.toml``."""
-    tables = {name: tomllib.loads((folder / f"{name}.toml").read_text("utf-8")) for name in TABLES}
+    return rule_set({name: tomllib.loads((folder / f"{name}.toml").read_text("utf-8")) for name in TABLES})
+
+
+def rule_set(tables: Mapping[str, Any]) -> RuleSet:
+    """Rule set of the three tables as read from TOML."""
     return RuleSet.of(canonical(_plain(tables)))
 
 
 def _rule(row: Mapping[str, Any]) -> Rule:
-    suggestion, violation = row.get("suggestion", ""), row.get("violation")
-    return Rule(row["id"], row["version"], row["when"], suggestion, violation, row["zh"])
+    return Rule(
+        row["id"],
+        row["version"],
+        row["when"],
+        row.get("suggestion", ""),
+        row.get("violation"),
+        row["zh"],
+        row.get("en", ""),
+        row.get("statute", ""),
+        row.get("valid_from"),
+        row.get("valid_to"),
+    )
 
 
 def _is_wanted(value: Any, wanted: Any) -> bool:
     return value in wanted if isinstance(wanted, list) else bool(value == wanted)
 
 
-def _is_in_force(row: Mapping[str, Any], on: date) -> bool:
-    begins, ends = row["valid_from"], row.get("valid_to")
-    return bool(begins <= on.isoformat() and (ends is None or on.isoformat() < ends))
-
-
-def _violation(row: Mapping[str, Any], names: Mapping[str, str]) -> Violation:
-    return Violation(
-        row["code"],
-        row["zh"],
-        row["en"],
-        row["authority"],
-        names[row["authority"]],
-        tuple(Basis(basis["statute"], basis["article"], basis["text"]) for basis in row["basis"]),
-        row["measure"],
-    )
+def _is_valid(first: str | None, end: str | None, on: date) -> bool:
+    day = on.isoformat()
+    return (first is None or first <= day) and (end is None or day < end)
 
 
 def _plain(value: Any) -> Any:

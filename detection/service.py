@@ -20,9 +20,11 @@ from detection.fuse import Group, lock_cells, plan_fusion
 from detection.judgements import JudgedPatch, Judgement, evaluate, measure
 from detection.judging import reference
 from detection.judging.overlay import JudgedShape
+from detection.judging.pieces import Piece, village_pieces
 from detection.leads import Lead
 from detection.patches import OPEN, Patch, Standing, combine, number_prefix, overlap_share, patch_number
-from detection.rules import RuleSet, Violation, current_rules
+from detection.rules import RuleSet, current_rules
+from detection.taxonomy import Violation
 from foundation import access, audit
 from foundation.access import Actor
 from foundation.audit import canonical
@@ -218,37 +220,41 @@ def judge_many(
         raise NotFound("detection.patch.not_found")
     for patch in found:
         access.require(actor, "patch.judge_desk", patch.division_code)
+    return judge_found(session, actor, found, now)
+
+
+def judge_found(session: Session, actor: Actor, found: Sequence[Patch], now: datetime) -> list[Judgement]:
+    """Judge patches for somebody whose right to it the caller has checked."""
     rules = current_rules()
     store.keep_rules(session, rules.sha256, rules.text, now)
-    newest = store.newest_judgements(session, wanted)
+    newest = store.newest_judgements(session, [patch.patch_id for patch in found])
     return [
         _judge_one(session, actor, patch, known=known, former=newest.get(patch.patch_id), now=now)
         for patch, known in reference.for_patches(session, actor, found)
     ]
 
 
-def replay(session: Session, actor: Actor, judgement_id: UUID) -> Judgement:
-    """Make a judgement again from its stored inputs and rules; the bytes are the stored ones.
-
-    Raises
-    ------
-    NotFound
-        ``detection.judgement.not_found``.
-    Defect
-        ``detection.judgement.rules_missing``.
-    """
-    access.require(actor, "patch.view")
-    stored = store.judgement(session, judgement_id)
-    if stored is None:
-        raise NotFound("detection.judgement.not_found")
-    sha256 = stored.inputs["rules_sha256"]
-    content = store.rules_text(session, sha256)
-    if content is None:
-        raise Defect("detection.judgement.rules_missing", sha256=sha256)
-    result = canonical(evaluate(stored.inputs, RuleSet.of(content)))
-    return Judgement(
-        stored.judgement_id, stored.patch_id, stored.revision, stored.inputs_text, result, stored.made_at
+def judged_patch(session: Session, patch: Patch, rules: RuleSet) -> JudgedPatch:
+    """What is known of a patch before the layers are asked: shape, window, villages, neighbours."""
+    shape = patch.shape
+    before_on, after_on = reference.window_of(patch)
+    outlined = JudgedShape(
+        shape.outline, shape.area_m2, shape.area_min_m2, shape.area_max_m2, before_on, after_on
     )
+    pieces = pieces_of(session, shape.outline)
+    whole_m2 = sum(piece.area_m2 for piece in pieces)
+    places = [
+        {"code": piece.code, "share": round(piece.area_m2 / whole_m2, 6), "area_m2": piece.area_m2}
+        for piece in pieces
+        if piece.code
+    ]
+    neighbours = _neighbours(session, patch, rules)
+    return JudgedPatch(patch.number, shape.change_class, outlined, places, neighbours)
+
+
+def pieces_of(session: Session, outline: BaseGeometry) -> list[Piece]:
+    """An outline divided by villages; what lies outside all of them has no code. The areas add up."""
+    return village_pieces(outline, store.village_outlines(session, outline))
 
 
 def record_verdict(
@@ -425,22 +431,14 @@ def _judge_one(
     former: Judgement | None,
     now: datetime,
 ) -> Judgement:
-    rules, shape = current_rules(), patch.shape
-    judged = JudgedPatch(
-        patch.number,
-        shape.change_class,
-        JudgedShape(
-            shape.outline,
-            shape.area_m2,
-            shape.area_min_m2,
-            shape.area_max_m2,
-            shape.before_at.astimezone(SHANGHAI).date(),
-            shape.after_at.astimezone(SHANGHAI).date(),
-        ),
-        locate(session, shape.outline),
-        _neighbours(session, patch, rules),
+    rules = current_rules()
+    inputs = measure(
+        judged_patch(session, patch, rules),
+        known.features,
+        layers=known.layers,
+        rules=rules,
+        corrections=known.corrections,
     )
-    inputs = measure(judged, known.features, layers=known.layers, rules=rules)
     inputs_text = canonical(inputs)
     if former is not None and former.inputs_text == inputs_text:
         return former
@@ -448,7 +446,13 @@ def _judge_one(
     revision = former.revision + 1 if former else 1
     made = Judgement(uuid7(now), patch.patch_id, revision, inputs_text, result_text, now)
     store.add_judgement(session, made, patch.division_code)
-    facts = {"revision": revision, "suggestion": made.suggestion, "violation_code": made.violation_code}
+    facts = {
+        "revision": revision,
+        "suggestion": made.suggestion,
+        "violation_code": made.violation_code,
+        "inputs_sha256": made.inputs_sha256,
+        "result_sha256": made.result_sha256,
+    }
     subject = ("patch", patch.patch_id)
     audit.record(session, actor, "detection.judgement.made", subject=subject, at=now, facts=facts)
     return made

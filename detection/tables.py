@@ -207,6 +207,67 @@ class CameraPresetRow(Base):
     """As imported and checked: angles with their uncertainty, image size, regions in pixels."""
 
 
+class CameraKeyRow(Base):
+    """A device's key to the door: only the hash of its token is kept."""
+
+    __tablename__ = "camera_key"
+    __table_args__ = (Index("uq_camera_key_token", "token_sha256", unique=True),)
+
+    key_id: Mapped[UUID] = mapped_column(primary_key=True)
+    camera_id: Mapped[str] = mapped_column(ForeignKey("camera.camera_id"), index=True)
+    division_code: Mapped[str] = mapped_column(String(12))
+    token_sha256: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class CameraPictureRow(Base):
+    """A picture that a device brought before its event: the original, and the clean copy. Inserted only."""
+
+    __tablename__ = "camera_picture"
+
+    camera_id: Mapped[str] = mapped_column(ForeignKey("camera.camera_id"), primary_key=True)
+    picture_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    served_sha256: Mapped[str] = mapped_column(String(64))
+    division_code: Mapped[str] = mapped_column(String(12))
+    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class CameraEventRow(Base):
+    """An event as a device sent it, and its fate; a second body under its id is kept. Inserted only."""
+
+    __tablename__ = "camera_event"
+    __table_args__ = (
+        CheckConstraint(
+            "fate IN ('new', 'known', 'repeated', 'disputed') AND (fate = 'disputed') = (lead_id IS NULL)",
+            name="fate",
+        ),
+        CheckConstraint("form IN ('canonical', 'gbt28181')", name="form"),
+        Index(
+            "uq_camera_event_taken",
+            "camera_id",
+            "event_id",
+            unique=True,
+            postgresql_where=text("fate <> 'disputed'"),
+        ),
+        Index("uq_camera_event_body", "camera_id", "event_id", "body_sha256", unique=True),
+    )
+
+    receipt_id: Mapped[UUID] = mapped_column(primary_key=True)
+    camera_id: Mapped[str] = mapped_column(ForeignKey("camera.camera_id"))
+    division_code: Mapped[str] = mapped_column(String(12))
+    event_id: Mapped[str] = mapped_column(Text)
+    form: Mapped[str] = mapped_column(Text)
+    """canonical | gbt28181"""
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Text)
+    """As it came."""
+    fate: Mapped[str] = mapped_column(Text)
+    """new | known | repeated | disputed"""
+    lead_id: Mapped[UUID | None] = mapped_column(ForeignKey("lead.lead_id"))
+    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
 class RuleSetRow(Base):
     """The three rule tables as they stood when a judgement used them. Inserted only."""
 
@@ -257,3 +318,40 @@ class FieldLabelRow(Base):
     change_class: Mapped[str | None] = mapped_column(Text)
     reason_code: Mapped[str | None] = mapped_column(Text)
     recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class BaseCorrectionRow(Base):
+    """What an upheld objection showed to be true instead of a feature of a layer version. Inserted only."""
+
+    __tablename__ = "base_correction"
+    __table_args__ = (CheckConstraint("action IN ('removed', 'changed', 'added')", name="action"),)
+
+    correction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    county_code: Mapped[str] = mapped_column(String(6))
+    layer_kind: Mapped[str] = mapped_column(Text)
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("layer_version.version_id"), index=True)
+    feature_no: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(Text)
+    changes: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    geometry: Mapped[Any | None] = mapped_column(Geometry("MULTIPOLYGON", srid=4490, spatial_index=False))
+    reason: Mapped[str] = mapped_column(Text)
+    reference: Mapped[str] = mapped_column(Text)
+    """The objection or paper that says so."""
+    decided_by: Mapped[str] = mapped_column(Text)
+    decided_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class WhatIfRow(Base):
+    """A question of what would flip, and its answer. Seen by who asked."""
+
+    __tablename__ = "what_if"
+
+    what_if_id: Mapped[UUID] = mapped_column(primary_key=True)
+    asked_by: Mapped[UUID] = mapped_column(index=True)
+    asked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    question: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """Layer version or rule texts, and whose area."""
+    result: Mapped[str | None] = mapped_column(Text)
+    refusal: Mapped[str | None] = mapped_column(Text)
+    """Code of the error where there is no answer."""
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -171,10 +171,10 @@ def import_layer(
     Conflict
         ``ingest.layer.not_newer``; ``ingest.layer.stored_already`` with another first day.
     """
-    from ingest.sources.vector_file import read_vector, source_sha256
+    from ingest.sources.vector_file import source_sha256
 
     service.county_division(county_code)
-    spec = layer_kind(kind)
+    layer_kind(kind)
     progress("read", 0.0)
     digest = source_sha256(path)
     with runtime.database.transaction(runtime.system) as session:
@@ -182,10 +182,52 @@ def import_layer(
     if known is not None:
         progress("done", 1.0)
         return _unless_another_day(known, valid_from, file=path.name)
+    version, features = read_layer(
+        path,
+        kind=kind,
+        county_code=county_code,
+        now=runtime.clock(),
+        valid_from=valid_from,
+        digest=digest,
+        progress=progress,
+    )
+    progress("store", 0.0)
+    with runtime.database.transaction(runtime.system) as session:
+        stored = service.register_layer(session, runtime.system, version, features)
+    progress("done", 1.0)
+    return stored
+
+
+def read_layer(
+    path: Path,
+    *,
+    kind: str,
+    county_code: str,
+    now: datetime,
+    valid_from: date | None = None,
+    digest: str | None = None,
+    progress: Progress = silent,
+) -> tuple[LayerVersion, list[LayerFeature]]:
+    """Read and check a layer as `import_layer` does, and store nothing.
+
+    Parameters
+    ----------
+    digest : str, optional
+        SHA-256 of the source, where it is known already.
+
+    Raises
+    ------
+    InvalidInput
+        As `import_layer`.
+    """
+    from ingest.sources.vector_file import read_vector, source_sha256
+
+    service.county_division(county_code)
+    spec = layer_kind(kind)
+    digest = digest or source_sha256(path)
     table = read_vector(path, names=spec.names, county_code=county_code)
     mapping = map_fields(spec, list(table.columns), file=path.name)
     features = list(_watched(read_features(spec, table, mapping, file=path.name), len(table), progress))
-    now = runtime.clock()
     version = LayerVersion(
         version_id=derived_id("layer", kind, county_code, digest),
         layer_kind=kind,
@@ -199,11 +241,7 @@ def import_layer(
         imported_at=now,
         decisions=table.decisions | {"fields": mapping},
     )
-    progress("store", 0.0)
-    with runtime.database.transaction(runtime.system) as session:
-        stored = service.register_layer(session, runtime.system, version, features)
-    progress("done", 1.0)
-    return stored
+    return version, features
 
 
 def _watched(features: Iterable[LayerFeature], count: int, progress: Progress) -> Iterator[LayerFeature]:

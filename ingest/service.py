@@ -167,6 +167,29 @@ def layer_versions(session: Session, actor: Actor, kind: str, county_code: str) 
     return store.versions_of(session, layer_kind(kind).kind, county_code)
 
 
+def get_layer_version(session: Session, actor: Actor, version_id: UUID) -> LayerVersion:
+    """One version of a layer.
+
+    Raises
+    ------
+    NotFound
+        ``ingest.layer.version_not_found``: it does not exist or lies outside the actor's area.
+    """
+    require(actor, "layer.view")
+    version = store.find_version(session, version_id)
+    if version is None:
+        raise NotFound("ingest.layer.version_not_found", version_id=str(version_id))
+    return version
+
+
+def features_numbered(
+    session: Session, actor: Actor, version_id: UUID, feature_no: str
+) -> list[LayerFeature]:
+    """Features of one version that bear a number."""
+    require(actor, "layer.view")
+    return store.features_numbered(session, version_id, feature_no)
+
+
 def features_of(session: Session, actor: Actor, version_id: UUID) -> list[LayerFeature]:
     """All features of one version, by number."""
     require(actor, "layer.view")

@@ -101,6 +101,24 @@ def versions_of(session: Session, layer_kind: str, county_code: str) -> list[Lay
     return [_version(row) for row in rows]
 
 
+def find_version(session: Session, version_id: UUID) -> LayerVersion | None:
+    """One version by its id."""
+    row = session.get(LayerVersionRow, version_id)
+    return None if row is None else _version(row)
+
+
+def features_numbered(session: Session, version_id: UUID, feature_no: str) -> list[LayerFeature]:
+    """Features of one version that bear a number."""
+    rows = session.execute(
+        text(
+            "SELECT f.*, ST_AsBinary(f.geometry) AS wkb FROM layer_feature f"
+            " WHERE f.version_id = :version_id AND f.feature_no = :feature_no ORDER BY f.feature_id"
+        ),
+        {"version_id": version_id, "feature_no": feature_no},
+    ).mappings()
+    return [_feature(row) for row in rows]
+
+
 def features_of(session: Session, version_id: UUID) -> list[LayerFeature]:
     """All features of one version, by number."""
     rows = session.execute(

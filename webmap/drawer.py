@@ -30,6 +30,7 @@ from webmap.schemas.patches import (
     PatchAssignment,
     PatchDetail,
     PatchRow,
+    SentenceInfo,
     TimelineInfo,
     UndoInfo,
     VerdictInfo,
@@ -152,11 +153,20 @@ def _overlay(judgement: Judgement | None) -> list[OverlayRow]:
     return [OverlayRow(**row) for row in judgement.result["overlay"]] if judgement else []
 
 
+def _sentence(row: dict[str, Any]) -> SentenceInfo:
+    source = row["source"]
+    text = source if isinstance(source, str) else source["text"]
+    return SentenceInfo(
+        text=row["text"], text_en=row.get("text_en", ""), rule_id=row["rule_id"], source=text or None
+    )
+
+
 def _judgement(judgement: Judgement | None) -> JudgementInfo | None:
     if judgement is None:
         return None
     result = judgement.result
     plain = {name: result.get(name) for name in JudgementInfo.model_fields if name in result}
+    plain["sentences"] = [_sentence(row) for row in result["sentences"]]
     plain["layer_versions"] = [
         LayerVersionInfo(
             kind=row["kind"],

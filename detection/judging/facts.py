@@ -12,6 +12,10 @@ State = Literal["full", "straddles", "part", "none"]
 Inputs = Mapping[str, Any]
 CRIME_SCALE_BASIC_M2 = 5 * 2000.0 / 3.0
 MIN_NEIGHBOUR_SHARE = 0.02
+ENDED = ("expired", "lapsed", "brief")
+"""Timings of permits that were over on the day of the image after."""
+OPEN_TIMINGS = {"inside": ("inside", "brief"), "lapsed": ("lapsed",), "undated": ("undated",)}
+"""Coverage that stays open -> timings of the permits that it counts beside those in force throughout."""
 
 
 def facts_of(inputs: Inputs, rules: RuleSet) -> dict[str, Any]:
@@ -47,6 +51,7 @@ def facts_of(inputs: Inputs, rules: RuleSet) -> dict[str, Any]:
         "has_straddle": sum(row["share"] >= MIN_NEIGHBOUR_SHARE for row in patch["divisions"]) > 1,
         "has_missing_layers": any(row["version_id"] is None for row in inputs["layers"]),
         "has_neighbours": bool(inputs["neighbours"]),
+        "has_corrections": bool(inputs.get("corrections")),
     }
     return facts | _approval_facts(inputs, limits)
 
@@ -80,25 +85,43 @@ def coverage_state(cover: Mapping[str, Any] | None, area_m2: float, limits: Mapp
     return "part" if share >= limits["part_share"] else "none"
 
 
-def leading(rows: Sequence[Mapping[str, Any]], timing: str) -> Mapping[str, Any] | None:
-    """The permit of one timing that covers most."""
-    return next((row for row in rows if row["timing"] == timing), None)
+def leading(rows: Sequence[Mapping[str, Any]], *timings: str) -> Mapping[str, Any] | None:
+    """The permit of the first of some timings that covers most."""
+    found = (row for timing in timings for row in rows if row["timing"] == timing)
+    return next(found, None)
+
+
+def ended(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The permit that ended before the image after and covers most."""
+    return next((row for row in rows if row["timing"] in ENDED), None)
 
 
 def _approval_facts(inputs: Inputs, limits: Mapping[str, Any]) -> dict[str, Any]:
     area_m2, cover = inputs["patch"]["area_m2"], inputs["coverage"]
     approving = [row for row in inputs["approvals"] if row["is_approving"]]
-    valid, expired = leading(approving, "valid"), leading(approving, "expired")
+    valid, expired = leading(approving, "valid", "renewed"), ended(approving)
     is_expired = expired is not None and expired["share"] >= limits["dominant_share"]
     state = coverage_state(cover["valid"], area_m2, limits)
-    inside = coverage_state(cover["inside"], area_m2, limits)
+
+    def state_of(key: str) -> State:
+        """Of the ground covered if permits of one timing counted as well; none where there are none."""
+        if leading(approving, *OPEN_TIMINGS[key]) is None:
+            return "none"
+        return coverage_state(cover.get(key), area_m2, limits)
+
+    works = [row for row in inputs["approvals"] if row["kind"] == "planning_permit"]
+    is_old_form_undated = valid is not None and state != "none" and valid["valid_from"] is None
     return {
         "approval": state,
         "approval_kind": valid["kind"] if valid is not None and state != "none" else None,
-        "approval_inside": inside if leading(approving, "inside") is not None else "none",
+        "approval_inside": state_of("inside"),
+        "approval_lapsed": state_of("lapsed"),
+        "approval_undated": state_of("undated"),
         "expired_kind": expired["kind"] if expired is not None and is_expired else None,
+        "expired_timing": expired["timing"] if expired is not None and is_expired else None,
         "works_permit": coverage_state(cover["works"], area_m2, limits),
-        "has_undated_approval": valid is not None and state != "none" and valid["valid_from"] is None,
+        "has_undated_approval": is_old_form_undated or leading(works, "undated") is not None,
+        "has_renewed_approval": leading(approving, "renewed") is not None,
     }
 
 

@@ -10,19 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import shapely
-from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from foundation.crs import STORAGE_EPSG, ellipsoidal_area_m2, gauss_krueger_epsg, reproject
 
-Timing = Literal["valid", "inside", "later", "expired"]
 APPROVAL_KINDS = ("construction_approval", "facility_filing", "temporary_use", "mining_right")
 CONTROL_KINDS = ("basic_farmland", "ecological_redline", "urban_boundary")
 JUDGED_KINDS = ("land_survey", *CONTROL_KINDS, *APPROVAL_KINDS, "planning_permit", "parcel")
-NEAR_MINE_M = 60.0
 LAND_GROUPS = ("cropland", "other_agricultural", "construction", "unused")
 
 
@@ -38,6 +35,8 @@ class LegalFeature:
         Statutory share of the gross area (TBDLMJ / TBMJ, ridges and ditches taken off); 1 where unknown.
     geometry : Polygon or MultiPolygon
         EPSG:4490.
+    version_id : str or None
+        Version of the layer that it belongs to.
     """
 
     layer_kind: str
@@ -49,6 +48,7 @@ class LegalFeature:
     valid_from: date | None = None
     valid_to: date | None = None
     net_share: float = 1.0
+    version_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,20 +107,6 @@ class JudgedShape:
             return self.outline
         moved = self.plane.buffer(metres, join_style="mitre")
         return reproject(moved, self.epsg, STORAGE_EPSG)
-
-
-def permit_timing(valid_from: date | None, valid_to: date | None, before_on: date, after_on: date) -> Timing:
-    """Where the life of a permit lies against the change window.
-
-    A permit without a first day counts as old; its last day is inclusive.
-    """
-    if valid_from is not None and valid_from > after_on:
-        return "later"
-    if valid_to is not None and valid_to < after_on:
-        return "expired"
-    if valid_from is not None and valid_from > before_on:
-        return "inside"
-    return "valid"
 
 
 def land_group(code: str, table: Mapping[str, Sequence[str]]) -> str:
@@ -194,60 +180,6 @@ def land_partition(
     return {key: _rounded(value) for key, value in areas_m2.items()}
 
 
-def approval_rows(shape: JudgedShape, features: Iterable[LegalFeature]) -> list[dict[str, Any]]:
-    """Permits that touch the patch, with the share they cover and their timing, largest first."""
-    rows = []
-    for feature in features:
-        covered_m2 = _common_m2(shape.outline, feature.geometry)
-        if covered_m2 > 0.005:
-            timing = permit_timing(feature.valid_from, feature.valid_to, shape.before_on, shape.after_on)
-            rows.append(
-                {
-                    "kind": feature.layer_kind,
-                    "feature_no": feature.feature_no,
-                    "name": feature.name,
-                    "use": feature.use,
-                    "valid_from": feature.valid_from.isoformat() if feature.valid_from else None,
-                    "valid_to": feature.valid_to.isoformat() if feature.valid_to else None,
-                    "timing": timing,
-                    "area_m2": _rounded(covered_m2),
-                    "share": round(covered_m2 / ellipsoidal_area_m2(shape.outline), 6),
-                }
-            )
-    return sorted(rows, key=lambda row: (-row["area_m2"], row["kind"], row["feature_no"]))
-
-
-def coverage(shape: JudgedShape, features: Sequence[LegalFeature], sliver_m: float) -> dict[str, Any]:
-    """How much of the patch some permits leave open, slivers taken off.
-
-    Parameters
-    ----------
-    sliver_m : float
-        Parts of the excess narrower than this come from drawing, not from building.
-
-    Returns
-    -------
-    dict
-        excess_m2, excess_min_m2, excess_max_m2, covered_m2, excess (GeoJSON or None).
-    """
-    whole_m2 = ellipsoidal_area_m2(shape.outline)
-    open_ground = shapely.difference(shape.plane, _plane(_joined(features), shape.epsg))
-    radius_m = sliver_m / 2.0
-    opened = open_ground.buffer(-radius_m, join_style="mitre").buffer(radius_m, join_style="mitre")
-    excess_plane = shapely.intersection(opened, open_ground)
-    excess = reproject(excess_plane, shape.epsg, STORAGE_EPSG) if not excess_plane.is_empty else None
-    excess_m2 = ellipsoidal_area_m2(excess) if excess is not None else 0.0
-    on_edge_m = float(shapely.intersection(shape.plane.boundary.buffer(0.05), excess_plane.boundary).length)
-    play_m2 = shape.band_m * on_edge_m
-    return {
-        "covered_m2": _rounded(whole_m2 - excess_m2),
-        "excess_m2": _rounded(excess_m2),
-        "excess_min_m2": _rounded(max(excess_m2 - play_m2, 0.0)),
-        "excess_max_m2": _rounded(min(excess_m2 + play_m2, whole_m2)) if excess_m2 else 0.0,
-        "excess": _geojson(excess) if excess is not None else None,
-    }
-
-
 def largest_parcel(shape: JudgedShape, parcels: Iterable[LegalFeature]) -> dict[str, Any] | None:
     """The parcel that holds most of the patch."""
     shares = [
@@ -261,26 +193,8 @@ def largest_parcel(shape: JudgedShape, parcels: Iterable[LegalFeature]) -> dict[
     return {"feature_no": number, "use": use, "land_class_code": land_class, "share": round(share, 6)}
 
 
-def nearest_mine(shape: JudgedShape, rights: Iterable[LegalFeature]) -> dict[str, Any] | None:
-    """The mining right in force that lies nearest, within 60 m."""
-    near = []
-    for right in rights:
-        timing = permit_timing(right.valid_from, right.valid_to, shape.before_on, shape.after_on)
-        distance_m = float(shape.plane.distance(_plane(right.geometry, shape.epsg)))
-        if timing == "valid" and distance_m <= NEAR_MINE_M:
-            near.append((round(distance_m, 1), right.feature_no))
-    if not near:
-        return None
-    distance_m, number = min(near)
-    return {"feature_no": number, "distance_m": distance_m}
-
-
 def _joined(features: Iterable[LegalFeature]) -> BaseGeometry:
     return shapely.union_all([feature.geometry for feature in features])
-
-
-def _plane(geometry: BaseGeometry, epsg: int) -> BaseGeometry:
-    return reproject(geometry, STORAGE_EPSG, epsg) if not geometry.is_empty else geometry
 
 
 def _common_m2(one: BaseGeometry, other: BaseGeometry) -> float:
@@ -299,14 +213,3 @@ def _band(likely_m2: float, low_m2: float, high_m2: float) -> dict[str, float]:
 
 def _rounded(area_m2: float) -> float:
     return round(area_m2, 3)
-
-
-def _geojson(geometry: BaseGeometry) -> dict[str, Any]:
-    polygons = [part for part in shapely.get_parts(geometry) if part.geom_type == "Polygon"]
-    tidy = shapely.set_precision(shapely.MultiPolygon(polygons), 1e-9)
-    shape: dict[str, Any] = mapping(tidy)
-    return {"type": shape["type"], "coordinates": _lists(shape["coordinates"])}
-
-
-def _lists(value: Any) -> Any:
-    return [_lists(item) for item in value] if isinstance(value, list | tuple) else round(value, 9)

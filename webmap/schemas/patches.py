@@ -77,6 +77,7 @@ class SentenceInfo(Answer):
     """One sentence of the explanation, the rule that wrote it, and the feature it rests on."""
 
     text: str
+    text_en: str = ""
     rule_id: str
     source: str | None = None
 
@@ -254,7 +255,7 @@ class PatchCounts(Answer):
 class VerdictBody(Body):
     """What an officer decides about a patch."""
 
-    kind: Literal["unlawful", "lawful", "not_new", "doubtful"]
+    kind: Literal["unlawful", "lawful", "not_new", "other", "doubtful"]
     violation_code: str | None = Field(default=None, max_length=8, examples=["L04"])
     reason_code: str | None = Field(default=None, max_length=64, examples=["evidence_clear"])
     note: str | None = Field(default=None, max_length=2000)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from detection import jobs, service
+from detection.desk import service as desk
 from detection.evaluation.scores import match_objects
 from detection.leads import Lead, sighting
 from foundation.audit import verify_chain
@@ -104,9 +105,9 @@ def test_the_law_is_applied_to_the_true_outlines_without_a_mistake(
             if expected in {"suspected", "partly_exceeded", "borderline"}:
                 assert judgement.violation_code == row.violation_code, row.situation
             assert judgement.result["layer_versions"]
-            again = service.replay(session, layered.system, judgement.judgement_id)
-            assert again.result_text == judgement.result_text
-            assert again.result_sha256 == judgement.result_sha256
+            again = desk.replay(session, layered.system, judgement.patch_id)
+            assert again.is_equal, again
+            assert again.again_sha256 == judgement.result_sha256
 
 
 def test_scenes_become_patches_once_however_often_it_runs(layered: Runtime, county: CountyFiles) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from shapely.geometry.base import BaseGeometry
 
 from detection.judgements import JudgedPatch, evaluate, measure
-from detection.judging.overlay import JUDGED_KINDS, JudgedShape, LegalFeature, permit_timing
+from detection.judging.overlay import JUDGED_KINDS, JudgedShape, LegalFeature
+from detection.judging.permits import permit_timing
 from detection.rules import RuleSet, current_rules
 from foundation.audit import canonical
 from foundation.crs import ellipsoidal_area_m2, reproject
@@ -232,6 +233,7 @@ def test_mining_before_july_2025_falls_under_the_old_law() -> None:
     assert [basis.article for basis in rules.violation("K02", date(2025, 6, 30)).basis] == [
         "第三十九条",
         "第四十条",
+        "第四十二条",
     ]
     assert rules.law_changes("K02", date(2025, 6, 1), date(2025, 8, 1)) == (date(2025, 7, 1),)
 
@@ -276,7 +278,7 @@ def test_stored_inputs_and_rules_replay_to_the_same_bytes(
 
 def test_permit_timing_counts_the_last_day_as_valid() -> None:
     assert permit_timing(BEFORE, AFTER, BEFORE, AFTER) == "valid"
-    assert permit_timing(None, date(2026, 9, 7), BEFORE, AFTER) == "expired"
+    assert permit_timing(BEFORE, date(2026, 9, 7), BEFORE, AFTER) == "lapsed"
     assert permit_timing(date(2026, 4, 9), None, BEFORE, AFTER) == "inside"
     assert permit_timing(date(2026, 9, 9), None, BEFORE, AFTER) == "later"
 

@@ -1,0 +1,1 @@
+"""The judgement desk: make a judgement again, ask what would flip, correct base data, divide a patch."""
