@@ -1,8 +1,8 @@
 """The CGCS2000 ellipsoid rolled out on a cylinder that keeps areas: plane areas there are ellipsoidal ones.
 
-Lambert's equal-area cylinder with the standard parallel in the middle of the county, so that a metre is nearly
-a metre and a square stays nearly square. Straight lines of the cylinder differ from geodesics by less than
-0.2 mm over 100 m, which for outlines as they are drawn changes areas by less than a millionth.
+Lambert's equal-area cylinder with the standard parallel in the middle of the county, so that a metre is
+nearly a metre and a square stays nearly square. Straight lines of the cylinder leave geodesics by less than
+0.2 mm over 100 m, which changes the areas of outlines as they are drawn by less than a millionth.
 """
 
 from __future__ import annotations

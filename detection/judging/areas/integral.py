@@ -1,8 +1,8 @@
 """The integral: the area two polygons share, as a sum over pairs of their edges, without their intersection.
 
 A polygon with its shells counter-clockwise and its holes clockwise is the signed sum of the strips that lie
-under its edges. The product of two such sums is a sum over pairs, and what two strips share is the integral of
-the lower of two straight lines. No crossing is ever looked for, so that shared, touching and collinear edges
+under its edges. The product of two such sums is a sum over pairs, and what two strips share is the integral
+of the lower of two straight lines. No topology is ever built, so that shared, touching and collinear edges
 are no special cases. Inside a box, edges below it count nothing and edges above it are its upper side: each
 polygon is cut down to the common box before pairs are formed.
 

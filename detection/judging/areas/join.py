@@ -70,16 +70,17 @@ class SharedAreas:
 
     def by_patch_m2(self, count: int) -> NDArray[np.float64]:
         """Sum over features for each of ``count`` patches; ground under two features counts twice."""
-        return np.bincount(self.patch, weights=self.area_m2, minlength=count)
+        return np.asarray(np.bincount(self.patch, weights=self.area_m2, minlength=count), dtype=np.float64)
 
 
 def layer_of(ragged: Ragged) -> Layer:
     """Lay the grid over features, and put those near each other next to each other in memory.
 
-    Cells are as large as the boxes are on average, or larger until every part stands in four cells on average.
+    Cells are as large as the boxes are on average, or larger until a part stands in four cells on average.
     """
     if len(ragged.feature) == 0:
-        return Layer(ragged, Grid(0.0, 0.0, 1.0, 1, 1, np.zeros(2, np.int64), np.empty(0, np.int32)))
+        nothing = Grid(0.0, 0.0, LEAST_CELL_M, 1, 1, np.zeros(2, np.int64), np.empty(0, np.int32))
+        return _closed(Layer(ragged, nothing))
     boxes = ragged.boxes
     left, low = boxes[:, 0].min(), boxes[:, 1].min()
     width, height = boxes[:, 2].max() - left, boxes[:, 3].max() - low
@@ -93,7 +94,15 @@ def layer_of(ragged: Ragged) -> Layer:
     entries = _entries(near.boxes, left, low, cell_m)
     parts = np.empty(entries, dtype=np.int32)
     _fill_cells(near.boxes, left, low, cell_m, cols, starts, parts)
-    return Layer(near, Grid(float(left), float(low), cell_m, cols, rows, starts, parts))
+    return _closed(Layer(near, Grid(float(left), float(low), cell_m, cols, rows, starts, parts)))
+
+
+def _closed(layer: Layer) -> Layer:
+    """Arrays that nobody writes any more, as those of a file: the loops are compiled for one kind only."""
+    ragged, grid = layer.ragged, layer.grid
+    for array in (ragged.edges, ragged.starts, ragged.boxes, ragged.feature, grid.starts, grid.parts):
+        array.flags.writeable = False
+    return layer
 
 
 def shared_areas(patches: Ragged, layer: Layer, *, least_m2: float = LEAST_M2) -> SharedAreas:
@@ -140,7 +149,8 @@ def _reading_order(boxes: NDArray[np.float64], cell_m: float) -> NDArray[np.int6
         return np.empty(0, dtype=np.int64)
     cols = ((boxes[:, 0] - boxes[:, 0].min()) / cell_m).astype(np.int64)
     rows = ((boxes[:, 1] - boxes[:, 1].min()) / cell_m).astype(np.int64)
-    return np.argsort(rows * (int(cols.max()) + 1) + cols, kind="stable")
+    order: NDArray[np.int64] = np.argsort(rows * (int(cols.max()) + 1) + cols, kind="stable")
+    return order
 
 
 def _near_each_other(ragged: Ragged, left: float, low: float, cell_m: float) -> Ragged:
@@ -276,5 +286,6 @@ def _measured(
 @compiled
 def _grown(array: NDArray[Any], count: int, room: int) -> NDArray[Any]:
     larger = np.empty(room, dtype=array.dtype)
-    larger[:count] = array[:count]
+    for place in range(count):
+        larger[place] = array[place]
     return larger

@@ -85,9 +85,7 @@ def ragged_of(geometries: Geometries, cylinder: Cylinder | None, *, is_checked: 
     starts = np.empty(len(array) + 1, dtype=np.int64)
     boxes = np.empty((len(array), 4))
     filled = _fill(points, rings, polygons, features, edges, starts, boxes)
-    whole = Ragged(
-        edges[:filled], starts, boxes, np.arange(len(array), dtype=np.int32), count=len(array)
-    )
+    whole = Ragged(edges[:filled], starts, boxes, np.arange(len(array), dtype=np.int32), count=len(array))
     divided = _divided(whole)
     if not is_checked:
         _refuse_crossing(divided)
@@ -101,12 +99,9 @@ def _offsets(array: NDArray[Any]) -> tuple[NDArray[np.float64], Any, Any, Any]:
         place = int(np.flatnonzero(is_wrong)[0])
         kind = "None" if array[place] is None else str(array[place].geom_type)
         raise InvalidInput("detection.areas.not_polygonal", place=place, kind=kind)
-    if (kinds == 3).all():
-        kind, coordinates, (rings, polygons) = shapely.to_ragged_array(array, include_z=False)
-        features = np.arange(len(array) + 1)
-    else:
-        kind, coordinates, (rings, polygons, features) = shapely.to_ragged_array(array, include_z=False)
-    return coordinates, np.asarray(rings), np.asarray(polygons), np.asarray(features)
+    _, coordinates, offsets = shapely.to_ragged_array(array, include_z=False)
+    rings, polygons, *rest = offsets
+    return coordinates, rings, polygons, rest[0] if rest else np.arange(len(array) + 1, dtype=polygons.dtype)
 
 
 def _first_not_finite(array: NDArray[Any]) -> int:
@@ -116,15 +111,13 @@ def _first_not_finite(array: NDArray[Any]) -> int:
 
 
 def _empty() -> Ragged:
-    return Ragged(
-        np.empty((0, 4)), np.zeros(1, np.int64), np.empty((0, 4)), np.empty(0, np.int32), count=0
-    )
+    return Ragged(np.empty((0, 4)), np.zeros(1, np.int64), np.empty((0, 4)), np.empty(0, np.int32), count=0)
 
 
 def _divided(whole: Ragged) -> Ragged:
     """Features with many edges in parts, those without edges left out."""
     sizes = np.diff(whole.starts)
-    if len(sizes) and 0 < int(sizes.min()) and int(sizes.max()) <= MOST_EDGES:
+    if len(sizes) and int(sizes.min()) > 0 and int(sizes.max()) <= MOST_EDGES:
         return whole
     runs: list[NDArray[np.float64]] = []
     boxes: list[NDArray[np.float64]] = []
@@ -175,12 +168,13 @@ def _halves(edges: NDArray[np.float64], box: Box, depth: int) -> Iterator[tuple[
 def _refuse_crossing(ragged: Ragged) -> None:
     """Refuse outlines that count some ground other than once.
 
-    How often an outline winds around a place is a whole number w. The integral of w² − w is zero exactly where
-    w is 0 or 1 everywhere: then, and only then, the outline is a set of ground.
+    How often an outline winds around a place is a whole number w. The integral of w² − w is zero if w is 0 or
+    1 everywhere, and only then: the outline is a set of ground.
     """
     twice = np.zeros(ragged.count)
     areas = np.zeros(ragged.count)
-    _wound_twice(ragged.edges, ragged.starts, ragged.boxes, ragged.feature, twice, areas)
+    strips = np.empty((int(np.diff(ragged.starts).max(initial=0)), 5))
+    _wound_twice(ragged.edges, ragged.starts, ragged.boxes, ragged.feature, strips, twice, areas)
     is_crossing = np.abs(twice) > TWICE_M2 + TWICE_SHARE * np.abs(areas)
     if is_crossing.any():
         place = int(np.flatnonzero(is_crossing)[0])
@@ -245,10 +239,10 @@ def _wound_twice(
     starts: NDArray[Any],
     boxes: NDArray[Any],
     feature: NDArray[Any],
+    strips: NDArray[Any],
     twice: NDArray[Any],
     areas: NDArray[Any],
 ) -> None:
-    strips = np.empty((int(np.max(starts[1:] - starts[:-1])) if len(feature) else 0, 5))
     for part in range(len(feature)):
         first, last, low = starts[part], starts[part + 1], boxes[part, 1]
         count = to_strips(edges, first, last, low, strips)
