@@ -159,6 +159,22 @@ def actor_of_account(session: Session, account_id: UUID) -> Actor:
     return _actor(session, row)
 
 
+def actor_of_login(session: Session, login: str) -> Actor:
+    """The actor of a login, for a command that its operator runs in somebody's name.
+
+    Raises
+    ------
+    NotAuthenticated
+        ``foundation.accounts.no_session`` when there is no such account, or it is disabled.
+    """
+    row = session.scalar(
+        select(AccountRow).where(AccountRow.login == login, AccountRow.disabled_at.is_(None))
+    )
+    if row is None:
+        raise NotAuthenticated("foundation.accounts.no_session")
+    return _actor(session, row)
+
+
 def hash_password(password: str, *, is_demo: bool = False) -> str:
     """argon2id; demonstration accounts, whose password is printed anyway, with a light cost."""
     return (_light() if is_demo else PasswordHasher()).hash(password)
