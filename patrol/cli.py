@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from patrol.papers import cli as papers
 from patrol.rehearsal.cli import rehearse
 
 patrol_app = typer.Typer(help="一网两长：岗位、下发、时限、排名、通报。Posts, dispatch, clocks, rankings.")
@@ -16,6 +17,7 @@ def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
     patrol_app.command("rehearse")(rehearse)
     app.add_typer(patrol_app, name="patrol")
+    papers.register(app)
 
 
 @patrol_app.command("posts")
