@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from detection.pair_cli import GsdOption, PixelGridOption, SensorOption
+from foundation.errors import InvalidInput
 
-POLICY_FILE = Path(__file__).resolve().parents[2] / "data" / "policies" / "accuracy.toml"
+DATA_FOLDER = Path(__file__).resolve().parents[2] / "data"
+POLICY_FILE = DATA_FOLDER / "policies" / "accuracy.toml"
+CLASSES_FILE = DATA_FOLDER / "reference" / "change_classes.toml"
 DEFAULT_SCENES = Path("../shared/data/scenes")
 
 
@@ -42,13 +46,18 @@ def evaluate(
         list[Path] | None,
         typer.Option("--through", help="中间时相，用于配准 Dates between, for registration"),
     ] = None,
+    change_class: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="真值只含此类变化，可重复 The truth shows only this class; repeatable"),
+    ] = None,
     json_out: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
 ) -> None:
     """用真值评价一对影像的检测结果：像元和图斑精度、无变化对照、耗时比。Measure a pair against its truth."""
     import json
 
     from detection.accuracy.pair import Question, evaluate_pair
-    from foundation.errors import InvalidInput
+    from detection.pixels.net.inference import Weights
+    from foundation.settings import read_settings
 
     if truth_on not in ("before", "after"):
         raise InvalidInput("detection.evaluate.truth_frame", value=truth_on)
@@ -64,6 +73,8 @@ def evaluate(
             unchanged_value=unchanged_value,
             through=tuple(through or ()),
             gsd_m=gsd_m,
+            classes=_known(change_class or ()),
+            weights=Weights.in_force(read_settings().data_dir),
         )
     )
     report = answer.report()
@@ -71,6 +82,17 @@ def evaluate(
         typer.echo(json.dumps(report, ensure_ascii=False, indent=1, sort_keys=True))
         return
     _say(report)
+
+
+def _known(classes: Sequence[str]) -> tuple[str, ...]:
+    """Classes of change as asked, each one that there is."""
+    import tomllib
+
+    known = tomllib.loads(CLASSES_FILE.read_text("utf-8"))
+    for name in classes:
+        if name not in known:
+            raise InvalidInput("detection.evaluate.unknown_class", name=name, known=", ".join(known))
+    return tuple(classes)
 
 
 def _say(report: dict[str, Any]) -> None:
@@ -133,7 +155,6 @@ def accuracy(
     from detection.accuracy.pair import library_versions
     from detection.accuracy.scenes import measure_folder
     from detection.pixels.pipeline import VERSION
-    from foundation.errors import InvalidInput
     from ingest.raster import check_writable, written_whole
 
     if not scenes.is_dir():

@@ -23,7 +23,8 @@ from detection.accuracy.truth import Frame, Truth, moved_truth, read_truth
 from detection.evaluation.scores import PixelScores, match_objects, score_pixels
 from detection.pairs import compare_files
 from detection.pixels.align import register, register_chain
-from detection.pixels.changes import CHANGED, NOT_OBSERVED, Detection
+from detection.pixels.changes import CHANGED, NOT_OBSERVED, UNCHANGED, DetectedChange, Detection
+from detection.pixels.net.inference import Weights
 from detection.pixels.pair_files import write_change_raster
 from ingest.pair import Box, ImagePair, open_pair
 from ingest.raster import write_byte_raster
@@ -47,6 +48,10 @@ class Question:
         Dates between, for registration.
     gsd_m : float, optional
         Resolution of pictures without georeferencing, m.
+    classes : tuple of str
+        Classes of change that the truth shows; others found do not count. Empty: every change of the land.
+    weights : Weights, optional
+        Of the net; by default those that the product ships.
     """
 
     before: Path
@@ -59,6 +64,12 @@ class Question:
     unchanged_value: int | None = None
     through: tuple[Path, ...] = ()
     gsd_m: float | None = None
+    classes: tuple[str, ...] = ()
+    weights: Weights | None = None
+
+    def asks_for(self, change: DetectedChange) -> bool:
+        """Whether the truth says anything about such a change."""
+        return change.is_real and (not self.classes or change.change_class in self.classes)
 
 
 @dataclass(frozen=True)
@@ -131,10 +142,19 @@ def evaluate_pair(question: Question) -> Answer:
     )
     if question.frame == "after":
         truth = moved_truth(truth, _registration(question, pair))
-    raster = detection.change_raster
+    raster = _asked_raster(detection, question)
     pixels = score_pixels(raster == CHANGED, truth.is_changed, truth.is_labelled & (raster != NOT_OBSERVED))
-    objects = _object_report(detection, truth)
+    objects = _object_report(detection, truth, question)
     return Answer(detection, truth, pixels, objects, cpu_s, floor_cpu_s, is_repeatable)
+
+
+def _asked_raster(detection: Detection, question: Question) -> NDArray[np.uint8]:
+    """The change raster with only the classes that are asked for."""
+    raster = detection.change_raster
+    is_asked = np.array([False, *(question.asks_for(change) for change in detection.changes)])
+    numbers = detection.objects.paint(Box(0, 0, *raster.shape))
+    raster[(raster == CHANGED) & ~is_asked[numbers]] = UNCHANGED
+    return raster
 
 
 def _run(question: Question, target: Path) -> tuple[Detection, float]:
@@ -146,6 +166,7 @@ def _run(question: Question, target: Path) -> tuple[Detection, float]:
         pixel_grid=question.pixel_grid,
         through=question.through,
         gsd_m=question.gsd_m,
+        weights=question.weights,
     ).detection
     write_change_raster(detection, target)
     return detection, time.process_time() - start
@@ -204,11 +225,11 @@ def _truth_report(truth: Truth) -> dict[str, Any]:
     }
 
 
-def _object_report(detection: Detection, truth: Truth) -> dict[str, Any]:
+def _object_report(detection: Detection, truth: Truth, question: Question) -> dict[str, Any]:
     """Objects by overlap in pixels; true ones below the smallest object do not count."""
     least_px = float(detection.parameters["min_object_px"])
     planted = [shape for shape in _outlines(truth.is_changed & truth.is_labelled) if shape.area >= least_px]
-    found = [change.outline_px for change in detection.real_changes]
+    found = [change.outline_px for change in detection.changes if question.asks_for(change)]
     judged = [
         outline for outline in found if not truth.is_partial or _labelled_share(outline, truth) >= KNOWN_SHARE
     ]

@@ -106,7 +106,15 @@ def _pair_row(folder: Path, entry: Mapping[str, Any], tell: Callable[[str], None
     frame = entry.get("frame", "before")
     try:
         answer = evaluate_pair(
-            Question(before, after, truth, pixel_grid=True, frame=frame, gsd_m=entry.get("gsd_m"))
+            Question(
+                before,
+                after,
+                truth,
+                pixel_grid=True,
+                frame=frame,
+                gsd_m=entry.get("gsd_m"),
+                classes=tuple(entry.get("classes", ())),
+            )
         )
     except LandwardenError as refusal:
         return _refused("pairs", entry, refusal)
@@ -131,7 +139,13 @@ def _crops_row(folder: Path, entry: Mapping[str, Any], tell: Callable[[str], Non
     answers, scores, refusals = [], [], []
     for name in names:
         try:
-            question = Question(home / "A" / name, home / "B" / name, home / "label" / name, pixel_grid=True)
+            question = Question(
+                home / "A" / name,
+                home / "B" / name,
+                home / "label" / name,
+                pixel_grid=True,
+                classes=tuple(entry.get("classes", ())),
+            )
             answer = evaluate_pair(question)
         except LandwardenError as refusal:
             refusals.append(f"{name}: {refusal.code}")

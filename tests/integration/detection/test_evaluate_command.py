@@ -19,6 +19,7 @@ from rasterio.features import shapes
 from typer.testing import CliRunner
 
 from detection.accuracy import cli
+from detection.accuracy.pair import Question, evaluate_pair
 from detection.accuracy.truth import moved_truth, read_truth
 from detection.pixels.registration.model import Registration
 from foundation.errors import InvalidInput
@@ -185,3 +186,33 @@ def test_taizhou_by_the_command(app, shared_scenes):
         values = source.read(1)
     assert told["truth"]["labelled_share"] == pytest.approx((values > 0).mean(), abs=1e-4)
     assert told["pixels"]["f1"] >= 0.95
+
+
+def test_truth_of_one_class_is_no_verdict_on_the_others(app, planted):
+    home = planted[0] / "made"
+    arguments = [
+        "evaluate",
+        home / "t1.tif",
+        home / "t2.tif",
+        "--truth",
+        home / "gt.tif",
+        "--json",
+        "--class",
+    ]
+    told = json.loads(run(app, *arguments, "greenhouse"))
+    assert told["objects"]["found"] == 0
+    assert told["pixels"]["recall"] == told["pixels"]["false_positive_rate"] == 0.0
+    with pytest.raises(InvalidInput) as refused:
+        run(app, *arguments, "roof")
+    assert refused.value.code == "detection.evaluate.unknown_class"
+
+
+@pytest.mark.shared
+def test_new_roofs_are_told_from_the_land_around_them(shared_scenes):
+    home = shared_scenes / "levir_samples"
+    crops = [home / part / "train_36_0512_0512.png" for part in ("A", "B", "label")]
+    roofs = evaluate_pair(Question(*crops, pixel_grid=True, classes=("new_building",)))
+    every = evaluate_pair(Question(*crops, pixel_grid=True))
+    assert roofs.pixels.f1 > 0.55 > every.pixels.f1
+    assert roofs.objects["precision"] > 0.8
+    assert roofs.objects["recall"] > 0.8
