@@ -30,6 +30,7 @@ POINTS: Mapping[str, Mapping[str, Any]] = {
     "visit": {"color": "#0a6640", "fill_color": "#2da44e", "radius": 8},
     "capture": {"color": "#7d4e00", "fill_color": "#f2c744", "radius": 6},
 }
+ORDER = ("outline", "view", "track", "visit", "capture")
 LABELS = {
     "at": "时间",
     "from_at": "开始",
@@ -49,6 +50,7 @@ h1 { font-size: 16px; line-height: 24px; margin: 0; padding: 8px 12px; }
 .legend { font-weight: normal; font-size: 13px; color: #555; }
 .folium-map { position: absolute !important; top: 40px !important; bottom: 0; height: auto !important; }
 .folium-map { background: #f4f1ea; }
+.leaflet-tooltip { white-space: normal; width: 17em; overflow-wrap: anywhere; }
 """
 
 
@@ -69,12 +71,13 @@ def map_page(geojson: Mapping[str, Any], *, title: str) -> bytes | None:
     if shelf is None:
         return None
     figure = Figure(title=title)
-    page = folium.Map(tiles=None, control_scale=True)
+    page = folium.Map(tiles=None, control_scale=True, attribution_control=False)
     # Their lists name outside addresses; this map needs Leaflet alone, which is put in below.
     page.default_js, page.default_css = [], []
     figure.add_child(page)
     corners = []
-    for feature in geojson["features"]:
+    # Points last, so that no area lies over them.
+    for feature in sorted(geojson["features"], key=lambda each: ORDER.index(each["properties"]["kind"])):
         _add(page, feature)
         corners.append(shapely.from_geojson(json.dumps(feature["geometry"])).bounds)
     west, south, east, north = shapely.total_bounds([shapely.box(*each) for each in corners])
@@ -114,12 +117,18 @@ def _told(properties: Mapping[str, Any]) -> str:
     """What is said of a feature; names were typed by people, so nothing in them is markup or script."""
     lines = [str(properties["name"])]
     lines += [
-        f"{label}：{properties[key]}" for key, label in LABELS.items() if properties.get(key) is not None
+        f"{label}：{_short(key, properties[key])}"
+        for key, label in LABELS.items()
+        if properties.get(key) is not None
     ]
     text = "<br>".join(html.escape(line) for line in lines)
     for letter in "`$\\{}":
         text = text.replace(letter, f"&#{ord(letter)};")
     return text
+
+
+def _short(key: str, value: Any) -> str:
+    return str(value)[:16].replace("T", " ") if key.endswith("at") else str(value)
 
 
 def _inlined(shelf: Path, title: str) -> str:

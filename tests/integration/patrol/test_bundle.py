@@ -1,4 +1,4 @@
-"""An evidence bundle: a machine with sha256sum and openssl alone verifies it, and any changed byte is found."""
+"""An evidence bundle: sha256sum and openssl alone verify it, and any changed byte is found."""
 
 from __future__ import annotations
 
@@ -138,9 +138,7 @@ def test_any_changed_byte_is_found(unpacked: Path, bare_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["audit/links.txt", "audit/entries.txt", "audit/heads.txt"])
-def test_the_script_checks_the_chain_itself_and_finds_added_files(
-    net, unpacked: Path, name: str
-) -> None:  # type: ignore[no-untyped-def]
+def test_the_script_checks_the_chain_itself_and_finds_added_files(net, unpacked: Path, name: str) -> None:  # type: ignore[no-untyped-def]
     """Even where the sums are made anew and signed with the right key."""
     key = audit_heads.key_of(net.runtime)
 
@@ -180,7 +178,9 @@ def test_it_holds_the_case_and_nothing_of_other_cases(net, patch_id: UUID, unpac
     assert {hashlib.sha256(file.read_bytes()).hexdigest() for file in originals} == {
         row["sha256"] for row in net.rows("SELECT sha256 FROM evidence")
     }
-    kinds = [f["properties"]["kind"] for f in json.loads((unpacked / "track.geojson").read_text())["features"]]
+    kinds = [
+        f["properties"]["kind"] for f in json.loads((unpacked / "track.geojson").read_text())["features"]
+    ]
     assert kinds == ["outline", "visit", "capture", "view", "capture", "view"]
     steps = list(csv.reader(io.StringIO((unpacked / "custody.csv").read_text("utf-8-sig"))))
     assert [row[2] for row in steps[1:4]] == ["采集", "接收", "封存"]
