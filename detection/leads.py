@@ -87,6 +87,11 @@ class Lead:
         return self.outline is None
 
     @property
+    def corrects(self) -> bool:
+        """Whether a person drew it to correct a patch, so that it is no finding of its own."""
+        return "corrects" in self.attributes
+
+    @property
     def sigma_m(self) -> float:
         """Standard deviation of a sighting's place along one axis; 0 for a lead with an outline."""
         return (self.radius_m or 0.0) / RADIUS_TO_SIGMA

@@ -83,7 +83,8 @@ def combine(leads: Sequence[Lead], fusion: Mapping[str, Any], *, since: datetime
     Sources that draw well (drone, satellite, cadastre) decide the outline; without any, all that draw. The
     window is that of the leads that speak of the first finding, which is what they agree on, or spans them
     where they follow one another; what was seen again later adds its ground, and its class where that is the
-    graver one, but moves neither window nor error band. A later restoration adds nothing.
+    graver one, but moves neither window nor error band. A later restoration adds nothing. Where somebody has
+    corrected the patch, the newest correction speaks for all that was known until then.
 
     Parameters
     ----------
@@ -101,7 +102,8 @@ def combine(leads: Sequence[Lead], fusion: Mapping[str, Any], *, since: datetime
     """
     drawn = sorted((lead for lead in leads if lead.outline is not None), key=lambda lead: str(lead.lead_id))
     told = [lead for lead in drawn if since is None or lead.observed_to > since] or drawn
-    drawing = [lead for lead in told if lead.source in fusion["outlining"]] or told
+    told = _with_correction(told)
+    drawing = [lead for lead in told if lead.source in fusion["outlining"] or lead.corrects] or told
     if not drawing:
         raise Defect("detection.patch.no_outline")
     first = _first_findings(drawing, fusion)
@@ -162,6 +164,16 @@ def number_prefix(division_code: str, after_at: datetime) -> str:
 def patch_number(prefix: str, serial: int) -> str:
     """图斑编号: ``410883-2609-0098``."""
     return f"{prefix}-{serial:04d}"
+
+
+def _with_correction(told: list[Lead]) -> list[Lead]:
+    """The newest correction, and what was seen after the day on which it was made."""
+    made = [lead for lead in told if lead.corrects]
+    if not made:
+        return told
+    newest = max(made, key=lambda lead: (lead.attributes["corrected_at"], str(lead.lead_id)))
+    since = datetime.fromisoformat(newest.attributes["corrected_at"])
+    return [newest, *(lead for lead in told if not lead.corrects and lead.observed_to > since)]
 
 
 def _first_findings(drawing: Sequence[Lead], fusion: Mapping[str, Any]) -> list[Lead]:

@@ -15,6 +15,7 @@ from foundation.runtime import Runtime
 from webmap import pages
 from webmap.api import (
     assignments,
+    cameras,
     config,
     divisions,
     evidence,
@@ -30,7 +31,7 @@ from webmap.api import (
     tiles,
     visits,
 )
-from webmap.api.casework import custody, judgement, paper_templates, papers, statistics
+from webmap.api.casework import cases, custody, judgement, paper_templates, papers, statistics
 from webmap.deps import Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers
@@ -48,8 +49,10 @@ ROUTERS = tuple(
         tiles,
         patches,
         moves,
+        cases,
         judgement,
         leads,
+        cameras,
         assignments,
         visits,
         evidence,

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from foundation.errors import Conflict, InvalidInput, NotAllowed
 
 TABLE_FILE = Path(__file__).resolve().parents[2] / "data" / "rules" / "case_transitions.toml"
-VERDICT_KINDS = ("unlawful", "lawful", "not_new", "doubtful")
+VERDICT_KINDS = ("unlawful", "lawful", "not_new", "other", "doubtful")
 FINAL_STATES = frozenset({"closed", "dismissed"})
 
 
@@ -62,6 +62,25 @@ class Move:
     not_by: frozenset[str] = frozenset()
     suggestions: frozenset[str] = frozenset()
     verdicts: frozenset[str] = frozenset()
+    facts: tuple[str, ...] = ()
+
+
+class Stage(NamedTuple):
+    """One stage of a filed case.
+
+    Attributes
+    ----------
+    clock : str or None
+        Row of ``clocks.toml`` to which the case's deadline is set on entering.
+    after : tuple of str
+        Stage clocks that must have run out before.
+    """
+
+    key: str
+    zh: str
+    en: str
+    clock: str | None
+    after: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +89,18 @@ class Situation:
 
     Attributes
     ----------
-    done_by : mapping of action -> account ids
-        Who did what on this case; undone moves left out.
+    done_by : mapping of action -> account ids and names
+        Who did what on this case; undone moves left out. A name stands there as ``name_key`` makes it, so
+        that a second account of the same name is the same person.
+    is_paused : bool
+        Whether the clock stands still: only some moves are possible.
     """
 
     state: str
     suggestion: str | None = None
     verdict_kind: str | None = None
     done_by: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    is_paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,9 +112,20 @@ class TransitionTable:
     owners: Mapping[str, OwnerRule]
     never_undone: frozenset[str]
     suspicious: frozenset[str]
-    stages: tuple[str, ...]
-    stage_names: Mapping[str, str]
+    while_paused: frozenset[str]
+    stage_rules: tuple[Stage, ...]
+    fact_names: Mapping[str, str]
     watch_months: int
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of a filed case in their order."""
+        return tuple(stage.key for stage in self.stage_rules)
+
+    @property
+    def stage_names(self) -> Mapping[str, str]:
+        """Chinese names of the stages."""
+        return {stage.key: stage.zh for stage in self.stage_rules}
 
     def find(self, action: str, situation: Situation) -> Move:
         """The row that allows an action in a situation.
@@ -99,10 +133,13 @@ class TransitionTable:
         Raises
         ------
         Conflict
-            ``patrol.case.illegal_move``: no row does.
+            ``patrol.case.illegal_move``: no row does; ``patrol.case.paused``: one does, but the clock stands
+            still.
         """
         for move in self.moves:
             if move.action == action and fits(move, situation):
+                if situation.is_paused and action not in self.while_paused:
+                    raise Conflict("patrol.case.paused", action=action, action_name=move.zh)
                 return move
         names = [move.zh for move in self.moves if move.action == action]
         raise Conflict(
@@ -113,11 +150,15 @@ class TransitionTable:
             state_name=self.states[situation.state].zh,
         )
 
-    def legal(self, situation: Situation, *, rights: frozenset[str], account: str) -> tuple[Move, ...]:
+    def legal(
+        self, situation: Situation, *, rights: frozenset[str], account: str, name: str | None = None
+    ) -> tuple[Move, ...]:
         """Moves that an account with these rights may make now, one a kind of action."""
         found: dict[str, Move] = {}
         for move in self.moves:
-            if move.right in rights and fits(move, situation) and not _did(account, move, situation):
+            if situation.is_paused and move.action not in self.while_paused:
+                continue
+            if move.right in rights and fits(move, situation) and not _did(account, name, move, situation):
                 found.setdefault(move.action, move)
         return tuple(found.values())
 
@@ -148,15 +189,24 @@ def fits(move: Move, situation: Situation) -> bool:
     )
 
 
-def require_other_person(move: Move, situation: Situation, account: str) -> None:
+def name_key(name: str) -> str:
+    """How a person's name stands among the ids of `Situation.done_by`."""
+    return "name:" + "".join(name.split())
+
+
+def require_other_person(move: Move, situation: Situation, account: str, name: str | None = None) -> None:
     """Two-person rule: nobody reviews their own work, administrators included.
+
+    Another account, role or post of the same person does not help: accounts that carry the same name are
+    taken for one person. Accounts of one person under two names cannot be told apart here; opening them is
+    the security administrator's to prevent.
 
     Raises
     ------
     NotAllowed
         ``patrol.case.same_person``.
     """
-    if _did(account, move, situation):
+    if _did(account, name, move, situation):
         raise NotAllowed("patrol.case.same_person", action=move.action, action_name=move.zh)
 
 
@@ -197,8 +247,9 @@ def add_months(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, last.day))
 
 
-def _did(account: str, move: Move, situation: Situation) -> bool:
-    return any(account in situation.done_by.get(action, frozenset()) for action in move.not_by)
+def _did(account: str, name: str | None, move: Move, situation: Situation) -> bool:
+    same = {account} | ({name_key(name)} if name else set())
+    return any(same & situation.done_by.get(action, frozenset()) for action in move.not_by)
 
 
 @lru_cache(maxsize=1)
@@ -229,8 +280,12 @@ def read_table(path: Path) -> TransitionTable:
         owners={key: OwnerRule(row["tier"], tuple(row["kinds"])) for key, row in raw["owners"].items()},
         never_undone=frozenset(rules["never_undone"]),
         suspicious=frozenset(rules["suspicious"]),
-        stages=tuple(rules["case_stages"]),
-        stage_names=rules["case_stage_names"],
+        while_paused=frozenset(rules["while_paused"]),
+        stage_rules=tuple(
+            Stage(row["key"], row["zh"], row["en"], row.get("clock"), tuple(row.get("after", ())))
+            for row in raw["stages"]
+        ),
+        fact_names=raw["fact_names"],
         watch_months=rules["watch_months"],
     )
 
@@ -256,4 +311,5 @@ def _move(row: Mapping[str, Any]) -> Move:
         not_by=keys("not_by"),
         suggestions=keys("suggestions"),
         verdicts=keys("verdicts"),
+        facts=tuple(row.get("facts", ())),
     )

@@ -46,9 +46,7 @@ def run_clocks(session: Session, actor: Actor, *, now: datetime) -> ClockReport:
     for case in store.running_cases(session):
         if case.due_at is None or case.state in FINAL_STATES or case.patch_id in touched:
             continue
-        if clock_table().is_due_soon(case.due_at, now):
-            report.warned.append((case.patch_id, transitions().states[case.state].zh))
-        elif case.due_at < now:
+        if case.due_at < now:
             name = _escalate_case(session, actor, case.patch_id, now=now)
             if name:
                 report.escalated.append((case.patch_id, name))

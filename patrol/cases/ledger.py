@@ -22,6 +22,7 @@ from patrol.cases.cases import (
     FINAL_STATES,
     Move,
     Situation,
+    name_key,
     require_other_person,
     require_version,
     transitions,
@@ -47,6 +48,8 @@ KEPT = (
     "verdict_at",
     "closed_at",
     "watch_until",
+    "pause_id",
+    "paused_until",
 )
 """Fields that undo restores."""
 ASSIGNMENT_KEPT = (
@@ -123,6 +126,8 @@ class Details:
         Owner from now on; left out, that of the new state (unchanged where the state stays).
     values : mapping
         Further fields of the case.
+    is_recount : bool
+        The deadline is the same one, counted anew (a pause): no step was left, on time or late.
     """
 
     reason_code: str | None = None
@@ -132,6 +137,7 @@ class Details:
     owner_post_id: UUID | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     log: AssignmentLog | None = None
+    is_recount: bool = False
 
 
 def locked_case(
@@ -190,13 +196,15 @@ def situation_of(session: Session, case: CaseRow) -> Situation:
     done: dict[str, set[str]] = {}
     for event in store.events_of(session, case.patch_id):
         if event.undone_by is None:
-            done.setdefault(event.action, set()).add(str(event.actor_id))
+            people = done.setdefault(event.action, set())
+            people.update((str(event.actor_id), name_key(event.actor_name)))
     patch = store.patch_facts(session, case.patch_id)
     return Situation(
         case.state,
         patch.suggestion if patch else None,
         case.verdict_kind,
         {action: frozenset(people) for action, people in done.items()},
+        is_paused=case.pause_id is not None,
     )
 
 
@@ -213,7 +221,7 @@ def allowed_move(session: Session, actor: Actor, case: CaseRow, action: str) -> 
     situation = situation_of(session, case)
     move = transitions().find(action, situation)
     require(actor, move.right, case.division_code)
-    require_other_person(move, situation, str(actor.account_id))
+    require_other_person(move, situation, str(actor.account_id), actor.name)
     return move
 
 
@@ -225,16 +233,23 @@ def owner_of_state(session: Session, actor: Actor, case: CaseRow, state: str, *,
     return resolve_owner(posts, case.division_code, tier=rule.tier, kinds=rule.kinds)
 
 
-def deadline_of_state(state: str, *, source: str, is_urgent: bool, now: datetime) -> datetime | None:
-    """When a state entered now must be left."""
+def clock_of_state(state: str, *, source: str, is_urgent: bool, stage: str | None = None) -> str | None:
+    """Row of the clock table by which a state runs; a filed case follows its stage."""
     clock = transitions().states[state].clock
-    if clock is None:
-        return None
     if state == "triage":
         clock = f"triage_{source}"
     if state == "to_verify" and is_urgent:
         clock = "verify_urgent"
-    return clock_table().deadline(clock, now)
+    if stage is not None:
+        own = next((row.clock for row in transitions().stage_rules if row.key == stage), None)
+        clock = own or clock
+    return clock
+
+
+def deadline_of_state(state: str, *, source: str, is_urgent: bool, now: datetime) -> datetime | None:
+    """When a state entered now must be left."""
+    clock = clock_of_state(state, source=source, is_urgent=is_urgent)
+    return None if clock is None else clock_table().deadline(clock, now)
 
 
 def write_move(
@@ -255,6 +270,11 @@ def write_move(
     before = {name: _plain(getattr(case, name)) for name in KEPT}
     former_state, former_due = case.state, case.due_at
     to_state = move.to_state or case.state
+    ended_pause = None
+    sets_clock = to_state != former_state or due_at is not UNSET
+    if case.pause_id is not None and sets_clock and not given.is_recount:
+        # Whatever sets a deadline of its own ends the pause of the former one.
+        ended_pause = store.end_pause(session, case, actor, now=now, is_automatic=True)
     for name, value in given.values.items():
         setattr(case, name, value)
     if to_state != former_state:
@@ -271,6 +291,7 @@ def write_move(
         to_state, suggestion=patch.suggestion, verdict_kind=case.verdict_kind
     )
     has_left_clock = to_state != former_state or (due_at is not UNSET and due_at != former_due)
+    has_left_clock &= not given.is_recount
     event = CaseEventRow(
         action=move.action,
         from_state=former_state,
@@ -280,6 +301,7 @@ def write_move(
         note=given.note,
         facts={
             **(given.facts or {}),
+            **({"ended_pause": ended_pause} if ended_pause else {}),
             "before": before,
             "assignments": given.log.facts() if given.log else {},
         },
@@ -350,7 +372,7 @@ def _plain(value: Any) -> Any:
 def _parsed(name: str, value: Any) -> Any:
     if value is None:
         return None
-    if name.endswith("_at"):
+    if name.endswith("_at") or name == "paused_until":
         return datetime.fromisoformat(value)
     if name == "watch_until":
         return date.fromisoformat(value)

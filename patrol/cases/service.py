@@ -18,7 +18,7 @@ from foundation.errors import Conflict, InvalidInput, NotFound
 from patrol.cases import dispatch as dispatching
 from patrol.cases import store
 from patrol.cases.cases import VERDICT_KINDS, Move, add_months, transitions
-from patrol.cases.effects import Occasion, effect_of
+from patrol.cases.effects import Occasion, check_facts, effect_of
 from patrol.cases.ledger import (
     AssignmentLog,
     Details,
@@ -31,6 +31,7 @@ from patrol.cases.ledger import (
     write_move,
 )
 from patrol.cases.reasons import require_reason
+from patrol.cases.tables import ObjectionRow, PauseRow
 from patrol.tables import AssignmentRow, CaseEventRow, CaseRow
 
 VIOLATION_FORM = re.compile(r"^[LPK]\d{2}$")
@@ -211,8 +212,10 @@ def move_case(
     Parameters
     ----------
     facts : mapping, optional
-        ``order_rectification``: ``due_on`` (date); ``advance_case``: ``stage``; ``merge``:
-        ``into_number``.
+        Those that the table names for the move must be given; others go with it (see ``fact_names``):
+        ``order_rectification``: ``due_on``; ``advance_case``: ``stage``, ``heard``; ``merge``:
+        ``into_number``; ``transfer``: ``paper_no``, ``sent_on``; ``record_receipt``: ``receipt_no``,
+        ``received_on``.
 
     Raises
     ------
@@ -230,8 +233,10 @@ def move_case(
             "patrol.case.not_by_name", action=action, action_name=move.zh, state=case.state, via=move.via
         )
     require_reason(move.reason_kind, reason_code)
+    check_facts(move, facts or {}, now)
     log = AssignmentLog(session)
-    effect = effect_of(action, Occasion(session, actor, case, dict(facts or {}), log, now))
+    occasion = Occasion(session, actor, case, dict(facts or {}), log, now, reason_code, note)
+    effect = effect_of(action, occasion)
     write_move(
         session,
         actor,
@@ -275,6 +280,7 @@ def undo(
         raise NotFound("patrol.case.not_found", patch_id=str(patch_id))
     former_state = case.state
     _undo_assignments(session, event)
+    _undo_beside(session, event)
     restore(case, event.facts["before"])
     joined = store.find_event(session, event.facts.get("joined_seq"))
     if joined is not None:
@@ -351,6 +357,30 @@ def _undo_assignments(session: Session, event: CaseEventRow) -> None:
         row = session.get(AssignmentRow, UUID(entry["assignment_id"]))
         if row is not None:
             restore(row, entry["before"])
+
+
+def _undo_beside(session: Session, event: CaseEventRow) -> None:
+    """Rows beside the case: a pause that began never was, one that ended goes on; objections likewise."""
+    begun, ended = event.facts.get("pause_id"), event.facts.get("ended_pause")
+    if begun and (row := session.get(PauseRow, UUID(begun))) is not None:
+        row.is_undone = True
+    if ended and (row := session.get(PauseRow, UUID(ended))) is not None:
+        row.ended_at = row.ended_by = row.ended_name = None
+        row.is_automatic = False
+    # The case is restored afterwards: two open pauses never stand side by side.
+    session.flush()
+    objection = (
+        session.get(ObjectionRow, UUID(event.facts["objection_id"]))
+        if "objection_id" in event.facts
+        else None
+    )
+    if objection is not None and event.action == "raise_objection":
+        objection.status, objection.decided_at = "withdrawn", event.at
+        objection.decided_by, objection.decided_name = event.actor_id, event.actor_name
+    elif objection is not None and event.action == "reject_objection":
+        objection.status = "open"
+        objection.decided_at = objection.decided_by = objection.decided_name = None
+        objection.decision_code = objection.decision_note = None
 
 
 def _reopen_on_relapse(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) -> None:

@@ -12,6 +12,8 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from foundation.access import Actor
+from patrol.cases.tables import ObjectionRow, PauseRow, WarningRow
 from patrol.tables import AssignmentRow, CaseEventRow, CaseRow, EvidenceRow, VisitRow
 
 CHANNEL = "landwarden_live"
@@ -22,7 +24,7 @@ PATCH_FACTS = text(
            (SELECT j.suggestion FROM judgement j WHERE j.patch_id = p.patch_id
             ORDER BY j.revision DESC LIMIT 1) AS suggestion,
            (SELECT l.source FROM patch_lead pl JOIN lead l USING (lead_id)
-            WHERE pl.patch_id = p.patch_id AND pl.detached_at IS NULL
+            WHERE pl.patch_id = p.patch_id AND pl.detached_at IS NULL AND NOT l.attributes ? 'corrects'
             ORDER BY l.observed_to, l.lead_id LIMIT 1) AS source
     FROM patch p WHERE p.patch_id = :patch_id
     """
@@ -178,6 +180,59 @@ def running_cases(session: Session) -> list[CaseRow]:
     """Cases with a clock, soonest deadline first."""
     statement = select(CaseRow).where(CaseRow.due_at.is_not(None))
     return list(session.scalars(statement.order_by(CaseRow.due_at, CaseRow.patch_id)))
+
+
+def pauses_of(session: Session, patch_id: UUID) -> list[PauseRow]:
+    """Pauses of a case in order of time, undone ones left out."""
+    statement = select(PauseRow).where(PauseRow.patch_id == patch_id, PauseRow.is_undone.is_(False))
+    return list(session.scalars(statement.order_by(PauseRow.started_at, PauseRow.pause_id)))
+
+
+def open_pause(session: Session, case: CaseRow) -> PauseRow | None:
+    """The pause that holds the clock now."""
+    return None if case.pause_id is None else session.get(PauseRow, case.pause_id)
+
+
+def end_pause(
+    session: Session, case: CaseRow, actor: Actor, *, now: datetime, is_automatic: bool
+) -> str | None:
+    """End the pause of a case; its id."""
+    row = open_pause(session, case)
+    case.pause_id = case.paused_until = None
+    if row is None:
+        return None
+    row.ended_at, row.is_automatic = now, is_automatic
+    row.ended_by, row.ended_name = actor.account_id, actor.name
+    return str(row.pause_id)
+
+
+def expired_pauses(session: Session, now: datetime) -> list[UUID]:
+    """Cases whose pause has reached its end."""
+    statement = select(CaseRow.patch_id).where(CaseRow.paused_until <= now)
+    return list(session.scalars(statement.order_by(CaseRow.paused_until, CaseRow.patch_id)))
+
+
+def objections_of(session: Session, patch_id: UUID) -> list[ObjectionRow]:
+    """Objections to a patch, oldest first."""
+    statement = select(ObjectionRow).where(ObjectionRow.patch_id == patch_id)
+    return list(session.scalars(statement.order_by(ObjectionRow.raised_at, ObjectionRow.objection_id)))
+
+
+def find_objection(session: Session, objection_id: UUID) -> ObjectionRow | None:
+    """One objection, not locked: its case is."""
+    return session.get(ObjectionRow, objection_id)
+
+
+def open_objections(session: Session) -> list[ObjectionRow]:
+    """Objections that wait for a decision, soonest deadline first."""
+    statement = select(ObjectionRow).where(ObjectionRow.status == "open")
+    return list(session.scalars(statement.order_by(ObjectionRow.due_at, ObjectionRow.objection_id)))
+
+
+def warnings_of(session: Session, patch_id: UUID) -> list[WarningRow]:
+    """Warnings told of a case, oldest first."""
+    statement = select(WarningRow).where(WarningRow.patch_id == patch_id)
+    return list(session.scalars(statement.order_by(WarningRow.told_at, WarningRow.warning_id)))
 
 
 def find_visit(session: Session, visit_id: UUID) -> VisitRow | None:

@@ -17,7 +17,7 @@ from patrol.cases import dispatch, store
 from patrol.cases.assignments import KIND_NAMES, STATUS_NAMES
 from patrol.cases.cases import transitions
 from patrol.cases.clocks import remaining_working_days
-from patrol.cases.effects import stage_of
+from patrol.cases.progress import stage_of
 from patrol.cases.ledger import situation_of
 from patrol.cases.reasons import reason_name, reasons
 from patrol.cases.service import undoable_event
@@ -175,7 +175,9 @@ def case_detail(
 def legal_actions(session: Session, actor: Actor, case: CaseRow, *, now: datetime) -> tuple[LegalAction, ...]:
     """Moves that this actor may make now, by name, by verdict or by dispatch."""
     situation = situation_of(session, case)
-    moves = transitions().legal(situation, rights=actor.rights, account=str(actor.account_id))
+    moves = transitions().legal(
+        situation, rights=actor.rights, account=str(actor.account_id), name=actor.name
+    )
     shown = [move for move in moves if move.via in {"move", "verdict", "dispatch"}]
     return tuple(
         LegalAction(

@@ -1,0 +1,1 @@
+"""What the case drawer shows beside the time line: clocks, pauses, objections, transfer, warnings, watch."""

@@ -1,0 +1,1 @@
+"""Objections to patches and base data: raised below, decided above by somebody else."""

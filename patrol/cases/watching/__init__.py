@@ -1,0 +1,1 @@
+"""The watch over closed cases: what later images say of their ground."""

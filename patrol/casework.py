@@ -1,0 +1,71 @@
+"""The second front door of the human net: what is done to a case beside its moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from patrol.cases.cases import transitions
+from patrol.cases.dossier.service import (
+    case_file,
+    objections_of,
+    open_objections,
+    warnings_for,
+)
+from patrol.cases.dossier.views import CaseFile, ObjectionView, WarningView
+from patrol.cases.objections.objections import DecisionBody, ObjectionBody, objection_table
+from patrol.cases.objections.service import decide_objection, raise_objection, withdraw_objection
+from patrol.cases.pausing import pause_case, resume_case
+from patrol.cases.reasons import reasons
+from patrol.cases.stages import pause_rules
+from patrol.cases.tables import ObjectionRow
+
+__all__ = [
+    "CaseFile",
+    "DecisionBody",
+    "ObjectionBody",
+    "ObjectionRow",
+    "ObjectionView",
+    "WarningView",
+    "case_file",
+    "decide_objection",
+    "described_table",
+    "objections_of",
+    "open_objections",
+    "pause_case",
+    "raise_objection",
+    "resume_case",
+    "warnings_for",
+    "withdraw_objection",
+]
+
+
+def described_table() -> dict[str, Any]:
+    """The transition table with its names, as plain values."""
+    table = transitions()
+    return {
+        "states": [
+            {"key": state.key, "name": state.zh, "clock": state.clock, "owner": state.owner}
+            for state in table.states.values()
+        ],
+        "moves": [
+            {
+                "action": move.action,
+                "name": move.zh,
+                "from_states": [key for key in table.states if key in move.from_states],
+                "to_state": move.to_state,
+                "via": move.via,
+                "reason_kind": move.reason_kind,
+                "facts": list(move.facts),
+            }
+            for move in table.moves
+        ],
+        "stages": [{"code": stage.key, "name": stage.zh} for stage in table.stage_rules],
+        "reasons": {
+            kind: [{"code": code, "name": name} for code, name in rows.items()]
+            for kind, rows in reasons().items()
+            if kind != "names"
+        },
+        "fact_names": dict(table.fact_names),
+        "pauses": [{"code": rule.key, "name": rule.zh} for rule in pause_rules().values()],
+        "objection_kinds": {key: rule.reason_kind for key, rule in objection_table().rules.items()},
+    }
