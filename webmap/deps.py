@@ -18,6 +18,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Header, Request
 from sqlalchemy.orm import Session
 
+from detection.cameras.door import service as door
+from detection.cameras.door.service import Device
 from foundation import accounts
 from foundation.access import Actor, require
 from foundation.errors import Defect, InvalidInput, Language, NotAllowed, NotAuthenticated
@@ -102,6 +104,19 @@ def actor_of(web: Web, token: str) -> Actor:
         return accounts.actor_of_token(session, token, now=runtime.clock())
 
 
+def bearer_of(headers: Mapping[str, str]) -> str | None:
+    """The key in ``Authorization: Bearer``; None beside a cookie, for people do not come with keys."""
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" and "cookie" not in headers else None
+
+
+def device_of(web: Web, key: str) -> Device:
+    """The camera that a key belongs to; `NotAuthenticated` when none."""
+    runtime = web.runtime
+    with runtime.database.transaction(runtime.system) as session:
+        return door.device_of_token(session, key)
+
+
 def authorise(request: Request, web: Annotated[Web, Depends(web_of)]) -> Caller | None:
     """Let pass whom the table lets pass; None on routes that are open to everybody."""
     route = request.scope["route"]
@@ -111,8 +126,9 @@ def authorise(request: Request, web: Annotated[Web, Depends(web_of)]) -> Caller 
     if rights == (ANONYMOUS,):
         return None
     token = request.cookies.get(COOKIE, "")
-    actor = actor_of(web, token)
-    if rights != (SIGNED_IN,):
+    key = bearer_of(request.headers)
+    actor = actor_of(web, token) if key is None else device_of(web, key).actor
+    if rights != (SIGNED_IN,) or key is not None:
         _require_any(actor, rights)
     return Caller(web, actor, token, language_of(request.headers, web.runtime.settings.language))
 
@@ -122,6 +138,17 @@ def signed_in(caller: Annotated[Caller | None, Depends(authorise)]) -> Caller:
     if caller is None:
         raise NotAuthenticated("foundation.accounts.no_session")
     return caller
+
+
+def calling_device(request: Request, web: Annotated[Web, Depends(web_of)]) -> Device:
+    """The camera that calls, on the routes of cameras.
+
+    Raises
+    ------
+    NotAuthenticated
+        ``detection.camera.bad_key``.
+    """
+    return device_of(web, bearer_of(request.headers) or "")
 
 
 def expected_version(
@@ -145,6 +172,7 @@ def expected_version(
 
 
 SignedIn = Annotated[Caller, Depends(signed_in)]
+CallingDevice = Annotated[Device, Depends(calling_device)]
 ExpectedVersion = Annotated[int, Depends(expected_version)]
 WebOfProcess = Annotated[Web, Depends(web_of)]
 

@@ -64,8 +64,34 @@ async def received_file(request: Request, caller: SignedIn) -> AsyncIterator[Rec
         yield Received(file, size, digest.hexdigest())
 
 
+async def body_within(request: Request, limit: int) -> bytes:
+    """A whole body of at most so many bytes, of somebody who is not signed in as a person.
+
+    Raises
+    ------
+    InvalidInput
+        ``webmap.request.too_large``, ``webmap.upload.cut_off`` or ``webmap.upload.empty``.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit)
+    parts, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            parts.append(chunk)
+    except ClientDisconnect as error:
+        raise InvalidInput("webmap.upload.cut_off", received=size) from error
+    if size == 0:
+        raise InvalidInput("webmap.upload.empty")
+    return b"".join(parts)
+
+
 ReceivedFile = Annotated[Received, Depends(received_file)]
 
 
 def _too_large(limit: int) -> InvalidInput:
-    return InvalidInput("webmap.request.too_large", limit_mb=limit >> 20)
+    limit_mb = limit >> 20 if limit >= 1 << 20 else round(limit / (1 << 20), 3)
+    return InvalidInput("webmap.request.too_large", limit_mb=limit_mb)

@@ -58,6 +58,28 @@ def take_events(
         raise typer.Exit(1)
 
 
+@cameras_app.command("key")
+def make_key(
+    camera: Annotated[str, typer.Argument(help="摄像机编号 Camera id.")],
+    end: Annotated[bool, typer.Option("--end", help="停用该设备全部密钥 End its keys, make none.")] = False,
+) -> None:
+    """为设备签发上报密钥（旧密钥同时停用），密钥只显示一次。Make a device's key, told once."""
+    from detection.cameras.door import service
+    from foundation.runtime import open_runtime
+    from foundation.settings import read_settings
+
+    with open_runtime(read_settings()) as runtime:
+        if end:
+            with runtime.database.transaction(runtime.system) as session:
+                ended = service.end_keys(session, runtime.system, camera, now=runtime.clock())
+            typer.echo(f"已停用密钥 keys ended {ended}")
+            return
+        with runtime.database.transaction(runtime.system) as session:
+            made = service.make_key(session, runtime.system, camera, now=runtime.clock())
+    typer.echo(made.token)
+    typer.echo(f"旧密钥停用 older keys ended {made.ended}", err=True)
+
+
 @cameras_app.command("watch")
 def watch(
     folder: Annotated[Path, typer.Argument(help="一个预置位的抓拍图片文件夹 Folder of dated frames.")],

@@ -33,12 +33,14 @@ class CameraEvent:
         File beside the event's.
     picture_sha256 : str or None
         As the sender took it.
+    preset_no : int or None
+        None where the form names none; the place is told then.
     told : GroundPlace or None
         The vendor's own place.
     """
 
     camera_id: str
-    preset_no: int
+    preset_no: int | None
     seen_at: datetime
     kind: str
     confidence: float
@@ -49,6 +51,17 @@ class CameraEvent:
     vendor_event_id: str = ""
     offset: Offset = IN_PRESET
     told: GroundPlace | None = None
+
+
+def read_event(raw: object, *, file: str) -> CameraEvent:
+    """One event of a JSON value.
+
+    Raises
+    ------
+    InvalidInput
+        ``detection.camera.bad_field`` or ``detection.camera.unknown_kind``.
+    """
+    return _read_event(Fields(raw, file=file))
 
 
 def read_events(text: str, *, file: str) -> list[CameraEvent]:
@@ -91,11 +104,14 @@ def place_of(event: CameraEvent, camera: Camera) -> GroundPlace:
     Raises
     ------
     InvalidInput
-        As `detection.cameras.presets.locate`; ``detection.camera.unknown_preset``.
+        As `detection.cameras.presets.locate`; ``detection.camera.unknown_preset``,
+        ``detection.camera.no_place``.
     """
-    preset = camera.preset(event.preset_no)
+    preset = None if event.preset_no is None else camera.preset(event.preset_no)
     if event.told is not None:
         return event.told
+    if preset is None:
+        raise InvalidInput("detection.camera.no_place", camera_id=event.camera_id)
     x, y, width, height = event.bbox
     foot = ((x + width / 2) * preset.size_px[0], (y + height) * preset.size_px[1])
     far_m = float(camera_policy()["edge"]["far_m"])
@@ -119,11 +135,12 @@ def sighting_of(
         The picture as it came, and the clean copy that officers see.
     """
     kind = event_kind(event.kind)
+    preset = None if event.preset_no is None else camera.preset(event.preset_no)
     attributes: dict[str, Any] = {
         "camera_id": camera.camera_id,
         "camera_name": camera.name,
         "preset": event.preset_no,
-        "preset_name": camera.preset(event.preset_no).name,
+        "preset_name": None if preset is None else preset.name,
         "kind": event.kind,
         "kind_name": kind.zh,
         "bbox": list(event.bbox),

@@ -46,10 +46,17 @@ def event_kind(key: str) -> EventKind:
     return EventKind(key, *kinds[key])
 
 
-def season_of(kind: str, seen_at: datetime) -> str | None:
-    """Name of the farming season in which such an event is common, in Shanghai; None outside any."""
+def season_row(kind: str, seen_at: datetime) -> Mapping[str, Any] | None:
+    """The farming season in which such an event is common, in Shanghai; None outside any."""
     day = seen_at.astimezone(SHANGHAI).strftime("%m-%d")
     for season in camera_policy()["seasons"]:
         if kind in season["kinds"] and season["from"] <= day <= season["to"]:
-            return str(season["zh"])
+            found: Mapping[str, Any] = season
+            return found
     return None
+
+
+def season_of(kind: str, seen_at: datetime) -> str | None:
+    """Name of that season."""
+    season = season_row(kind, seen_at)
+    return None if season is None else str(season["zh"])

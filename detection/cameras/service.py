@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -14,6 +15,10 @@ from detection.cameras import store
 from detection.cameras.events import CameraEvent, check_clock, first_told, place_of, sighting_of
 from detection.cameras.policy import camera_policy
 from detection.cameras.presets import Camera
+from detection.cameras.trust import DeviceRecord, trusted
+from detection.leads import Lead
+from detection.second_stage.examples import truth_of_verdict
+from detection.second_stage.models import settings
 from detection.waiting import store as leads
 from foundation import access, audit
 from foundation.access import Actor
@@ -119,5 +124,25 @@ def take_event(
         subject = ("lead", earlier.lead_id)
         audit.record(session, actor, "detection.camera.event_repeated", subject=subject, at=now, facts=facts)
         return TakenEvent(earlier.lead_id, "repeated")
-    detection.record_leads(session, actor, [lead], now)
+    rules = camera_policy()["trust"]
+    detection.record_leads(session, actor, [trusted(lead, device_record(session, lead), rules)], now)
     return TakenEvent(lead.lead_id, "new")
+
+
+def device_record(session: Session, lead: Lead) -> DeviceRecord:
+    """How often the camera of a lead was right about its kind, by verdicts on site and by the desk."""
+    rules = camera_policy()["trust"]
+    since = lead.observed_to - timedelta(days=rules["window_days"])
+    found = [_was_right(one, rules) for one in store.checked_leads(session, lead, since)]
+    return DeviceRecord(found.count(True), found.count(False))
+
+
+def _was_right(one: store.Checked, rules: Mapping[str, Any]) -> bool | None:
+    """A verdict on the ground outweighs what was decided at the desk; None where neither tells."""
+    if one.verdict is not None:
+        truth = truth_of_verdict(one.verdict, one.verdict_reason, settings()["labels"])
+        if truth is not None:
+            return truth
+    if one.decision == "attached":
+        return True
+    return False if one.reason_code in rules["wrong_reasons"] else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import shapely
 from geoalchemy2.shape import from_shape, to_shape
@@ -18,6 +19,36 @@ from detection.cameras.presets import Camera, Preset, read_preset, settings_of
 from detection.leads import Lead
 from detection.tables import CameraPresetRow, CameraRow, LeadRow
 from foundation.crs import STORAGE_EPSG
+
+SAME = ("camera_id", "preset", "kind")
+CHECKED = """
+SELECT l.lead_id, d.kind, d.reason_code, v.verdict, v.reason_code
+FROM lead l
+LEFT JOIN lead_decision d ON d.lead_id = l.lead_id AND d.undone_at IS NULL
+LEFT JOIN patch_lead p ON p.lead_id = l.lead_id AND p.detached_at IS NULL
+LEFT JOIN LATERAL (
+    SELECT verdict, reason_code FROM field_label f WHERE f.patch_id = p.patch_id
+    ORDER BY recorded_at DESC, label_id DESC LIMIT 1
+) v ON true
+WHERE l.source = :source AND l.observed_to >= :since AND l.attributes @> CAST(:told AS jsonb)
+  AND (d.lead_id IS NOT NULL OR v.verdict IS NOT NULL)
+"""
+
+
+class Checked(NamedTuple):
+    """What people found of one lead: what they decided about it, and the verdict on its patch."""
+
+    decision: str | None
+    reason_code: str | None
+    verdict: str | None
+    verdict_reason: str | None
+
+
+def checked_leads(session: Session, lead: Lead, since: datetime) -> list[Checked]:
+    """Leads of the same camera and kind, seen since a moment, that people have looked at."""
+    told = json.dumps({key: lead.attributes[key] for key in ("camera_id", "kind")})
+    rows = session.execute(text(CHECKED), {"source": lead.source, "since": since, "told": told})
+    return [Checked(*row[1:]) for row in rows]
 
 
 def put_camera(session: Session, camera: Camera, division_code: str, now: datetime) -> None:
@@ -87,7 +118,7 @@ def leads_like(session: Session, lead: Lead, span: timedelta) -> list[Lead]:
     query = select(LeadRow.lead_id).where(
         LeadRow.source == lead.source,
         LeadRow.observed_to.between(lead.observed_to - span, lead.observed_to + span),
-        LeadRow.attributes.contains({key: told[key] for key in ("camera_id", "preset", "kind")}),
+        LeadRow.attributes.contains({key: told[key] for key in SAME if key in told}),
     )
     return store.leads_by_id(session, list(session.scalars(query)))
 

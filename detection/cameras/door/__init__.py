@@ -1,0 +1,1 @@
+"""Where vendors bring events and pictures: keys of devices, receipts, alarms in other forms."""
