@@ -19,6 +19,8 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 TIME_FORMAT = "%Y:%m:%d %H:%M:%S"
 QUALITY = 88
 TEXT_MAX = 120
+FLAT_BITS = 8
+"""With fewer bits of either kind a picture is too even to be compared."""
 BROKEN = (
     UnidentifiedImageError,
     OSError,
@@ -62,10 +64,15 @@ def look_at(path: Path) -> Picture:
         return Picture(FileClaims(is_readable=False, why=(str(error) or type(error).__name__)[:TEXT_MAX]))
 
 
-def difference_hash(image: Image.Image) -> str:
-    """64 bits in hex: whether each pixel of a 9 x 8 picture is brighter than its right neighbour."""
+def difference_hash(image: Image.Image) -> str | None:
+    """64 bits in hex: whether each pixel of a 9 x 8 picture is brighter than its right neighbour.
+
+    None for pictures with hardly any structure (a bare wall, an even sky): all of them would look alike.
+    """
     small = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.LANCZOS), dtype=np.int16)
     bits = (small[:, :-1] > small[:, 1:]).ravel()
+    if not FLAT_BITS <= int(bits.sum()) <= bits.size - FLAT_BITS:
+        return None
     return f"{int(''.join('1' if bit else '0' for bit in bits), 2):016x}"
 
 
