@@ -37,7 +37,7 @@ def stored_judgements(
         query = query.where(JudgementRow.patch_id == patch_id)
     if revision is not None:
         query = query.where(JudgementRow.revision == revision)
-    rules = dict(session.execute(select(RuleSetRow.sha256, RuleSetRow.text)).tuples())
+    rules = {row.sha256: row.text for row in session.scalars(select(RuleSetRow))}
     rows = session.execute(
         query.order_by(PatchRow.number, JudgementRow.revision).execution_options(yield_per=BATCH)
     )

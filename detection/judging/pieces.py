@@ -1,8 +1,9 @@
 """A patch in pieces that add up: by village and what lies in none, or what was approved and what exceeds.
 
 Where a cut meets a long edge, the two halves of the edge are other geodesics than the whole, and geodesic
-areas of the pieces miss the whole by square metres. So pieces are measured with their edges as the straight
-lines of longitude and latitude along which they were cut, and the whole's area is divided in that proportion.
+areas of the pieces do not add up to a hundredth of a square metre. So pieces are measured with their edges as
+the straight lines of longitude and latitude along which they were cut, and the area of the whole is divided in
+that proportion.
 """
 
 from __future__ import annotations

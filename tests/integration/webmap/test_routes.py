@@ -28,6 +28,7 @@ BODIES = {
     "forward": {},
     "attach": {"patch_id": str(uuid4())},
     "dismiss": {"reason_code": "passing"},
+    "what-if": {"version_id": str(uuid4())},
     "visits": {
         "assignment_id": str(uuid4()),
         "device_time": "2026-09-08T10:00:00+08:00",
@@ -52,6 +53,7 @@ def address(path: str, **known: object) -> str:
         "y": 6489,
         "kind": "basic_farmland",
         "moment": "after",
+        "revision": 1,
         "name": "a.docx",
         **known,
     }

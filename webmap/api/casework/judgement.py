@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import shapely
-from fastapi import Query
+from fastapi import Path, Query
 
 from detection import service as detection
 from detection.desk import jobs as desk_jobs
@@ -41,6 +41,7 @@ from webmap.schemas.judgement import (
 )
 
 router = noun_router("judgement")
+Revision = Annotated[int, Path(ge=1, le=1_000_000)]
 OUTSIDE_NAME = "已知行政区划以外"
 
 
@@ -52,7 +53,7 @@ def list_judgements(caller: SignedIn, patch_id: UUID) -> list[RevisionInfo]:
 
 
 @router.get("/patches/{patch_id}/judgements/{revision}", summary="One judgement, sentence by sentence")
-def read_judgement(caller: SignedIn, patch_id: UUID, revision: int) -> FullJudgement:
+def read_judgement(caller: SignedIn, patch_id: UUID, revision: Revision) -> FullJudgement:
     """Each sentence with its rule, its layer version and features, its m² and 亩."""
     with caller.transaction() as session:
         found = detection.judgements_of(session, caller.actor, patch_id)
@@ -63,7 +64,7 @@ def read_judgement(caller: SignedIn, patch_id: UUID, revision: int) -> FullJudge
 
 
 @router.get("/patches/{patch_id}/judgements/{revision}/replay", summary="Make a judgement again and compare")
-def replay_judgement(caller: SignedIn, patch_id: UUID, revision: int) -> ReplayInfo:
+def replay_judgement(caller: SignedIn, patch_id: UUID, revision: Revision) -> ReplayInfo:
     """From its stored inputs and rules; nothing is stored."""
     with caller.transaction() as session:
         one = desk.replay(session, caller.actor, patch_id, revision)
