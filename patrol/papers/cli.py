@@ -68,9 +68,7 @@ def make(
     field: Annotated[
         list[str] | None, typer.Option("--field", help="字段=内容，可多次给出 field=value, repeatable")
     ] = None,
-    reason: Annotated[
-        str | None, typer.Option(help="修改系统数据的理由 why values are changed")
-    ] = None,
+    reason: Annotated[str | None, typer.Option(help="修改系统数据的理由 why values are changed")] = None,
     serves: Annotated[str | None, typer.Option(help="所送达文书的文号 number of the paper it serves")] = None,
     out: Annotated[Path | None, typer.Option(help="另存 Word 和 PDF 到此文件夹 also save here")] = None,
 ) -> None:

@@ -25,6 +25,7 @@ from foundation.calendar import SHANGHAI
 from foundation.crs import M2_PER_MU, gauss_krueger_epsg, reproject
 from foundation.divisions import divisions
 from patrol.cases.clocks import Clock, clock_table
+from patrol.lists.service import spoken_name
 from patrol.lists.views import CaseDetail, EvidenceView
 from patrol.papers.fields import capital_yuan, day_text, written
 from patrol.papers.kinds import paper_kind
@@ -193,10 +194,10 @@ def _patch(stored: Stored) -> Facts:
     sources = dict.fromkeys(SOURCE_NAMES.get(lead.source, lead.source) for lead in stored.leads)
     return {
         "patch_number": patch.number,
-        "place": divisions().full_name(patch.division_code),
+        "place": "".join(spoken_name(names[level]) for level in (3, 4, 5) if level in names),
         "county_name": names.get(3),
         "township_name": names.get(4),
-        "village_name": names.get(5),
+        "village_name": spoken_name(names[5]) if 5 in names else None,
         "longitude_deg": round(point.x, 6),
         "latitude_deg": round(point.y, 6),
         "change_class": class_names().get(shape.change_class, shape.change_class),

@@ -1,4 +1,4 @@
-"""Reading verbs of papers: lists, one with its fields, files; every copy handed out is audited."""
+"""Reading verbs of papers: lists, one with its fields, files; every copy handed out is a step of custody."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from foundation import audit
 from foundation.access import Actor, require
 from foundation.blobs import BlobStore
 from foundation.errors import InvalidInput, NotFound
@@ -23,6 +22,7 @@ from patrol.papers.kinds import PaperKind, paper_kind
 from patrol.papers.parties import masked
 from patrol.papers.tables import PaperRow, PaperVersionRow
 from patrol.papers.views import FieldView, PaperDetail, PaperFile, PaperView, VersionView
+from patrol.visits.custody import add_file_step
 
 STATUS_NAMES = {
     "draft": "草稿",
@@ -135,10 +135,19 @@ def paper_file(
         "kind": row.kind,
         "number": row.number,
         "form": form,
-        "sha256": sha256,
+        "paper_id": str(paper_id),
         "version": version or row.version,
     }
-    audit.record(session, actor, "patrol.paper.handed_out", subject=("paper", paper_id), at=now, facts=facts)
+    add_file_step(
+        session,
+        actor,
+        "printed" if form == "pdf" else "exported",
+        patch_id=row.patch_id,
+        division_code=row.division_code,
+        at=now,
+        sha256=sha256,
+        facts=facts,
+    )
     media_type = WORD_TYPE if form == "docx" else "application/pdf"
     return PaperFile(f"{title}.{form}", media_type, data, sha256)
 

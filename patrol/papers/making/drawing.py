@@ -79,11 +79,6 @@ def location_map(
     for village in villages:
         for ring in frame.rings(village.shape):
             draw.line(ring, fill=BORDER, width=3)
-    for village in villages:
-        inside = shapely.intersection(village.shape, shapely.box(*frame.bounds))
-        if not inside.is_empty:
-            spot = inside.representative_point()
-            draw.text(frame.at((spot.x, spot.y)), village.name, fill=BORDER, font=plain, anchor="mm")
     for other in others:
         for ring in frame.rings(other.shape):
             draw.line(ring, fill=OTHER, width=2)
@@ -92,6 +87,8 @@ def location_map(
         draw.line(ring, fill=PATCH, width=5)
     for point in standpoints:
         _standpoint(frame, point, small)
+    for village in villages:
+        _village_name(frame, village, outline, plain)
     _furniture(frame, small)
     return _png(frame.image)
 
@@ -135,6 +132,27 @@ def _standpoint(frame: _Frame, point: Standpoint, font: ImageFont.FreeTypeFont) 
         frame.draw.pieslice(box, middle - 25, middle + 25, outline="#1f5fa8", width=2)
     frame.draw.ellipse((x - 7, y - 7, x + 7, y + 7), fill="#1f5fa8")
     frame.draw.text((x + 10, y + 2), point.name, fill="#1f5fa8", font=font)
+
+
+def _village_name(
+    frame: _Frame, village: Outline, outline: BaseGeometry, font: ImageFont.FreeTypeFont
+) -> None:
+    """In the village, inside the frame, and beside the patch where there is room."""
+    west, south, east, north = frame.bounds
+    x, y = (east - west) * 0.1, (north - south) * 0.08
+    inside = shapely.intersection(village.shape, shapely.box(west + x, south + y, east - x, north - y))
+    bounds = outline.bounds
+    beside = shapely.difference(
+        inside, shapely.box(bounds[0] - x, bounds[1] - y, bounds[2] + x, bounds[3] + y)
+    )
+    room = inside if beside.is_empty else max(shapely.get_parts(beside), key=lambda part: part.area)
+    if room.is_empty:
+        return
+    spot = room.centroid.coords[0]
+    if isinstance(room, shapely.Polygon | shapely.MultiPolygon):
+        spot = shapely.maximum_inscribed_circle(room).coords[0]
+    at = frame.at((spot[0], spot[1]))
+    frame.draw.text(at, village.name, fill=INK, font=font, anchor="mm", stroke_width=3, stroke_fill=GROUND)
 
 
 def _furniture(frame: _Frame, font: ImageFont.FreeTypeFont) -> None:

@@ -32,6 +32,7 @@ from patrol.reports.archives import frozen
 TEMPLATES_FOLDER = Path(__file__).resolve().parents[3] / "data" / "papers" / "templates"
 BODY, HEAD, TITLE = "仿宋", "黑体", "方正小标宋简体"
 BUILT_AT = datetime(2026, 1, 1, tzinfo=SHANGHAI)
+LINE_END = re.compile(r" ?// ?")
 CELL_MARK = re.compile(r"\s*(?:>(?P<span>\d+)|\^(?P<height>\d+))\s*$")
 LEFT, CENTER, RIGHT = WD_ALIGN_PARAGRAPH.LEFT, WD_ALIGN_PARAGRAPH.CENTER, WD_ALIGN_PARAGRAPH.RIGHT
 
@@ -58,7 +59,7 @@ STYLES = {
     "head": Style(HEAD, 16, LEFT, indent=2, line=28),
     "body": Style(BODY, 16, LEFT, indent=2, line=28),
     "center": Style(BODY, 12, CENTER),
-    "sign": Style(BODY, 16, RIGHT, right_signs=2, before=28, line=28),
+    "sign": Style(BODY, 16, RIGHT, right_signs=2, before=20, line=28),
     "date": Style(BODY, 16, RIGHT, right_signs=4, line=28),
     "small": Style(BODY, 10.5, LEFT, before=6),
 }
@@ -131,6 +132,18 @@ def set_run(line: Any, text: str, *, font: str, size: float) -> None:
     run = line.add_run(text)
     run.font.name, run.font.size = font, Pt(size)
     run._element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), font)
+    _mark_size(line, size)
+
+
+def _mark_size(line: Any, size: float) -> None:
+    """Size of the paragraph's own mark: how high the line is while its fields are empty."""
+    form = line._p.get_or_add_pPr()
+    for former in form.findall(qn("w:rPr")):
+        form.remove(former)
+    marks, half_points = OxmlElement("w:rPr"), OxmlElement("w:sz")
+    half_points.set(qn("w:val"), str(round(2 * size)))
+    marks.append(half_points)
+    form.append(marks)
 
 
 def _blank(kind: str) -> Any:
@@ -167,6 +180,9 @@ def _paragraph(document: Any, line: str) -> None:
     if style.line:
         form.line_spacing = Pt(style.line)
     form.keep_with_next = name in {"head", "sign"}
+    if name == "sign" and len(document.paragraphs) > 1:
+        # The signature never stands on a page of its own.
+        document.paragraphs[-2].paragraph_format.keep_with_next = True
     set_run(paragraph, text, font=style.font, size=style.size)
 
 
@@ -211,7 +227,7 @@ def _spread(row: Row, columns: int) -> Iterator[tuple[Cell, int, int]]:
 
 
 def _cell(target: Any, cell: Cell, points: float) -> None:
-    for place, text in enumerate(cell.text.split(" // ")):
+    for place, text in enumerate(LINE_END.split(cell.text)):
         line = target.paragraphs[0] if place == 0 else target.add_paragraph()
         line.alignment = LEFT if cell.is_left else CENTER
         line.paragraph_format.space_after = Pt(0)

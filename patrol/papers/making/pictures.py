@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from detection.leads import Lead
 from foundation.blobs import BlobStore
 from foundation.calendar import SHANGHAI
+from patrol.lists.service import spoken_name
 from patrol.lists.views import EvidenceView
 from patrol.papers import store
 from patrol.papers.facts import Facts, Stored
@@ -63,7 +64,10 @@ def _location_map(session: Session, stored: Stored, photos: Sequence[EvidenceVie
     ]
     data = drawing.location_map(
         outline,
-        villages=store.divisions_near(session, bounds),
+        villages=[
+            store.Outline(spoken_name(found.name), found.shape)
+            for found in store.divisions_near(session, bounds)
+        ],
         others=store.patches_near(session, stored.patch.patch_id, bounds),
         standpoints=points,
     )

@@ -187,13 +187,13 @@ class _Setter:
         inner = "".join(self._inline(paragraph, paragraph, part))
         form = _Form.of(paragraph, self.document, face.size)
         if not inner:
-            return f"#block(above: {form.above}pt, below: {form.after}pt, height: {face.size}pt)[]"
-        indent = f"(amount: {form.indent}pt, all: true)"
+            height = form.exact or face.size
+            return f"#block(above: {form.above}pt, below: {form.after}pt, height: {height}pt)[]"
+        setting = f"leading: {form.leading}pt, first-line-indent: (amount: {form.indent}pt, all: true)"
         return (
             f"#block(width: 100%, above: {form.above}pt, below: {form.after}pt, sticky: {form.is_sticky},"
             f" inset: (left: {form.left}pt, right: {form.right}pt))"
-            f"[#set par(leading: {form.leading}pt, first-line-indent: {indent})\n"
-            f"#align({form.align})[{inner}]]"
+            f"[#align({form.align}, par({setting})[{inner}])]"
         )
 
     def _inline(self, element: Any, paragraph: Any, part: Any) -> Iterator[str]:
@@ -261,7 +261,10 @@ class _Setter:
 
     def _face(self, paragraph: Any, run: Any | None) -> _Face:
         """What is set at the run, else in the paragraph's style, else in the document's own."""
-        chain = [run.find(qn("w:rPr"))] if run is not None else []
+        own = paragraph.find(qn("w:pPr"))
+        chain = [run.find(qn("w:rPr")) if run is not None else None]
+        if run is None and own is not None:
+            chain = [own.find(qn("w:rPr"))]
         chain += [style.find(qn("w:rPr")) for style in _styles(paragraph, self.document)]
         found = [marks for marks in chain if marks is not None]
         size = _first(found, "w:sz", "w:val")
@@ -291,6 +294,7 @@ class _Form:
     right: float
     leading: float
     is_sticky: str
+    exact: float = 0.0
 
     @classmethod
     def of(cls, paragraph: Any, document: Any, size: float) -> _Form:
@@ -301,9 +305,10 @@ class _Form:
         align = _first(found, "w:jc", "w:val") or "left"
         exact = _first(found, "w:spacing", "w:line")
         rule = _first(found, "w:spacing", "w:lineRule") or "auto"
-        leading = 0.3 * size
+        leading, is_exact = 0.3 * size, False
         if exact and rule != "auto":
             leading = max(0.0, float(exact) / 20 - size)
+            is_exact = rule == "exact"
         elif exact:
             leading = max(0.0, float(exact) / 240 * 1.3 * size - size)
         before = _points(found, "w:spacing", "w:before")
@@ -317,6 +322,7 @@ class _Form:
             _points(found, "w:ind", "w:right"),
             leading,
             "true" if keep is not None else "false",
+            float(exact) / 20 if exact and is_exact else 0.0,
         )
 
 

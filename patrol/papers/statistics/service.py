@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -10,25 +9,21 @@ from sqlalchemy.orm import Session
 from detection.leads import SOURCES
 from foundation import audit
 from foundation.access import Actor, require
-from foundation.calendar import Period
-from foundation.divisions import LEVEL_DIGITS, Division, divisions
+from foundation.divisions import LEVEL_DIGITS, divisions
 from foundation.errors import InvalidInput
 from patrol.papers.statistics import store
-from patrol.papers.statistics.tallies import DEFINITIONS, PROGRESS, VERDICTS, Item, Line, span_of, tally
+from patrol.papers.statistics.tallies import (
+    DEFINITIONS,
+    PROGRESS,
+    VERDICTS,
+    Item,
+    Line,
+    Statistics,
+    span_of,
+    tally,
+)
 
 ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """A table of units, the whole last, and every item that was counted."""
-
-    period: Period
-    division: Division
-    source: str
-    lines: tuple[Line, ...]
-    items: tuple[Item, ...]
-    as_of: datetime
 
 
 def patch_statistics(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from foundation.calendar import Period, parse_period
+from foundation.divisions import Division
 from foundation.errors import InvalidInput
 
 VERDICTS: Mapping[str, str] = {
@@ -106,6 +107,18 @@ class Line:
         self.total.add(item)
         self.by_verdict[item.verdict].add(item)
         self.by_progress[item.progress] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """A table of units, the whole last, and every item that was counted."""
+
+    period: Period
+    division: Division
+    source: str
+    lines: tuple[Line, ...]
+    items: tuple[Item, ...]
+    as_of: datetime
 
 
 def tally(items: Iterable[Item], units: Sequence[tuple[str, str]], *, whole: tuple[str, str]) -> list[Line]:

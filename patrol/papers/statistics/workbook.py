@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Border, Font, Side
@@ -14,12 +14,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from foundation.calendar import SHANGHAI
 from foundation.crs import M2_PER_MU
 from foundation.divisions import divisions
-from patrol.papers.statistics.tallies import DEFINITIONS, PROGRESS, VERDICTS, Line, Tally
+from patrol.papers.statistics.tallies import DEFINITIONS, PROGRESS, VERDICTS, Line, Statistics, Tally
 from patrol.reports.archives import frozen
 from patrol.reports.excel import head_line, safe, set_widths, title_line
-
-if TYPE_CHECKING:
-    from patrol.papers.statistics.service import Statistics
 
 MEASURES: tuple[tuple[str, Callable[[Tally], float], str], ...] = (
     ("个数", lambda row: row.count, "#,##0"),
