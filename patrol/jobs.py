@@ -37,11 +37,12 @@ def register(queue: JobQueue) -> None:
         "patrol.import_grid": import_grid,
         "patrol.import_patrols": import_patrols,
         "patrol.open_cases": open_cases,
-        "patrol.run_clocks": run_clocks,
         "patrol.issue_bulletin": issue_bulletin,
     }
     for name, job in jobs.items():
         queue.add(name, _without_result(job))
+    queue.add("patrol.run_clocks", _without_result(run_clocks), cron="*/5 * * * *")
+    queue.add("patrol.watch_closed", _without_result(watch_closed), cron="40 * * * *")
 
 
 def import_posts(
@@ -125,11 +126,21 @@ def import_patrols(runtime: Runtime, path: str) -> tuple[int, list[tuple[int, st
 
 
 def open_cases(runtime: Runtime) -> int:
-    """Open the case of every patch that has none; returns how many."""
+    """Note what new images say of watched ground; open the case of every patch that has none; how many."""
     from patrol import service
 
+    watch_closed(runtime)
     with runtime.database.transaction(runtime.system) as session:
         return service.open_cases_for(session, runtime.system, now=runtime.clock())
+
+
+def watch_closed(runtime: Runtime) -> int:
+    """Look at later images of the ground of closed cases; returns how many looks were noted."""
+    from patrol.cases.watching.service import note_later_images
+
+    with runtime.database.transaction(runtime.system) as session:
+        noted = note_later_images(session, runtime.system, blobs=runtime.blobs, now=runtime.clock())
+    return len(noted)
 
 
 def run_clocks(runtime: Runtime) -> ClockReport:

@@ -6,6 +6,7 @@ from patrol.cases.dispatch import default_chain, dispatch, forward, return_, sig
 from patrol.cases.escalation import ClockReport, run_clocks
 from patrol.cases.reasons import Reason, all_reasons
 from patrol.cases.service import VerdictBody, move_case, open_case, open_cases_for, record_verdict, undo
+from patrol.cases.succession import import_posts
 from patrol.lists.service import (
     assignments_of,
     case_detail,
@@ -32,7 +33,7 @@ from patrol.lists.views import (
     VerdictView,
     VisitView,
 )
-from patrol.net.service import PostImport, get_post, import_grid, import_posts, posts_over
+from patrol.net.service import PostImport, get_post, import_grid, posts_over
 from patrol.reports.indicators import DEFINITIONS, Definition, Indicator
 from patrol.reports.rankings import RankingRow
 from patrol.reports.service import (

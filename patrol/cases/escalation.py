@@ -11,13 +11,16 @@ from sqlalchemy.orm import Session
 from foundation.access import Actor, require
 from foundation.errors import Conflict
 from patrol.cases import store
+from patrol.cases.alerts.service import escalate_others, tell_warnings
 from patrol.cases.assignments import Step
 from patrol.cases.cases import FINAL_STATES, transitions
 from patrol.cases.clocks import clock_table
 from patrol.cases.dispatch import verify_deadline
 from patrol.cases.ledger import AssignmentLog, Details, locked_case, situation_of, write_move
+from patrol.cases.pausing import end_expired
+from patrol.cases.succession import rehome
 from patrol.net import service as net
-from patrol.net.posts import Holder, Post, deputy_of, holder_of, resolve_owner
+from patrol.net.posts import KINDS_BY_TIER, Holder, Post, deputy_of, holder_of, resolve_owner
 from patrol.tables import AssignmentRow, CaseRow
 
 HIGHEST_VISITOR_TIER = 3
@@ -26,16 +29,20 @@ HIGHEST_VISITOR_TIER = 3
 
 @dataclass
 class ClockReport:
-    """What one run of the clocks did: numbers of cases escalated, and of those about to be late."""
+    """What one run of the clocks did: escalated and to whom, warned of, resumed, given to others."""
 
     escalated: list[tuple[UUID, str]] = field(default_factory=list)
     warned: list[tuple[UUID, str]] = field(default_factory=list)
+    resumed: list[UUID] = field(default_factory=list)
+    rehomed: list[UUID] = field(default_factory=list)
 
 
 def run_clocks(session: Session, actor: Actor, *, now: datetime) -> ClockReport:
     """Escalate what is overdue, name what soon will be. Running twice at one moment changes nothing more."""
     require(actor, "clock.run")
     report = ClockReport()
+    report.rehomed = rehome(session, actor, now=now)
+    report.resumed = end_expired(session, actor, now=now)
     touched = set()
     for row in store.overdue_assignments(session, now):
         if row.kind in {"hand_down", "verify"} and row.patch_id not in touched:
@@ -50,6 +57,8 @@ def run_clocks(session: Session, actor: Actor, *, now: datetime) -> ClockReport:
             name = _escalate_case(session, actor, case.patch_id, now=now)
             if name:
                 report.escalated.append((case.patch_id, name))
+    report.escalated += escalate_others(session, actor, now=now)
+    report.warned = [*tell_warnings(session, actor, now=now)]
     return report
 
 
@@ -96,9 +105,11 @@ def _escalate_case(session: Session, actor: Actor, patch_id: UUID, *, now: datet
     case = locked_case(session, actor, patch_id)
     if case.due_at is None or case.due_at >= now or case.state in FINAL_STATES:
         return None
-    if case.escalated_at is not None and not clock_table().escalates_again(case.escalated_at, now):
-        return None
     post = net.get_post(session, case.owner_post_id)
+    if case.escalated_at is not None and not clock_table().escalates_again(
+        case.escalated_at, now, tier=post.tier - 1
+    ):
+        return None
     holder = holder_of(post)
     is_first = case.escalated_at is None
     successor = deputy_of(post, holder.name if holder else "") if is_first else None
@@ -146,11 +157,3 @@ def _above(
     if kind == "verify" and holder.post.tier < HIGHEST_VISITOR_TIER:
         return None
     return holder
-
-
-KINDS_BY_TIER = {
-    1: ("detachment", "field_chief", "mountain_chief"),
-    2: ("brigade", "field_chief", "mountain_chief"),
-    3: ("station", "field_chief", "mountain_chief"),
-    4: ("field_chief", "mountain_chief"),
-}

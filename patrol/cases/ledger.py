@@ -275,6 +275,7 @@ def write_move(
     if case.pause_id is not None and sets_clock and not given.is_recount:
         # Whatever sets a deadline of its own ends the pause of the former one.
         ended_pause = store.end_pause(session, case, actor, now=now, is_automatic=True)
+        case.pause_id = case.paused_until = None
     for name, value in given.values.items():
         setattr(case, name, value)
     if to_state != former_state:

@@ -22,6 +22,8 @@ from patrol.cases.stages import PauseRule, pause_rules
 from patrol.cases.tables import PauseRow
 from patrol.tables import AssignmentRow, CaseRow
 
+NOT_PAUSED = {"pause_id": None, "paused_until": None}
+"""Fields of a case whose clock runs."""
 CLOCK_OF_TASK = {"hand_down": "hand_down", "rectify": "rectify", "recheck": "recheck"}
 
 
@@ -114,6 +116,7 @@ def resume_case(
         note=note,
         facts={"ended_pause": str(row.pause_id)},
         due_at=due_at,
+        values=dict(NOT_PAUSED),
         log=log,
         is_recount=True,
     )
@@ -139,7 +142,14 @@ def end_expired(session: Session, actor: Actor, *, now: datetime) -> list[UUID]:
             case,
             move,
             now=now,
-            details=Details(reason_code="expired", facts=facts, due_at=due_at, log=log, is_recount=True),
+            details=Details(
+                reason_code="expired",
+                facts=facts,
+                due_at=due_at,
+                values=dict(NOT_PAUSED),
+                log=log,
+                is_recount=True,
+            ),
         )
     return found
 

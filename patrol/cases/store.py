@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from foundation.access import Actor
 from patrol.cases.tables import ObjectionRow, PauseRow, WarningRow
-from patrol.tables import AssignmentRow, CaseEventRow, CaseRow, EvidenceRow, VisitRow
+from patrol.tables import AssignmentRow, CaseEventRow, CaseRow, EvidenceRow, PostRow, VisitRow
 
 CHANNEL = "landwarden_live"
 PATCH_FACTS = text(
@@ -196,13 +196,13 @@ def open_pause(session: Session, case: CaseRow) -> PauseRow | None:
 def end_pause(
     session: Session, case: CaseRow, actor: Actor, *, now: datetime, is_automatic: bool
 ) -> str | None:
-    """End the pause of a case; its id."""
+    """End the pause of a case in its own row; its id. The case forgets it by the move."""
     row = open_pause(session, case)
-    case.pause_id = case.paused_until = None
     if row is None:
         return None
-    row.ended_at, row.is_automatic = now, is_automatic
-    row.ended_by, row.ended_name = actor.account_id, actor.name
+    if row.ended_at is None:
+        row.ended_at, row.is_automatic = now, is_automatic
+        row.ended_by, row.ended_name = actor.account_id, actor.name
     return str(row.pause_id)
 
 
@@ -233,6 +233,63 @@ def warnings_of(session: Session, patch_id: UUID) -> list[WarningRow]:
     """Warnings told of a case, oldest first."""
     statement = select(WarningRow).where(WarningRow.patch_id == patch_id)
     return list(session.scalars(statement.order_by(WarningRow.told_at, WarningRow.warning_id)))
+
+
+# A post in force in which somebody stands.
+MANNED = """
+    EXISTS (SELECT FROM post p WHERE p.post_id = {post} AND p.valid_from <= :today
+            AND (p.valid_to IS NULL OR p.valid_to > :today)
+            AND (p.holder_name <> '' OR coalesce(p.deputy_name, '') <> '') {more})
+"""
+ORPHANED_TASKS = f"""
+    SELECT a.patch_id FROM assignment a WHERE a.status IN ('waiting', 'sent', 'signed') AND NOT
+    {
+    MANNED.format(
+        post="a.post_id",
+        more="AND a.holder_name <> '' AND a.holder_name IN (p.holder_name, coalesce(p.deputy_name, ''))",
+    )
+}
+"""
+ORPHANED = f"""
+    SELECT patch_id FROM (SELECT c.patch_id FROM case_file c WHERE c.state NOT IN ('closed', 'dismissed')
+    AND NOT {MANNED.format(post="c.owner_post_id", more="")} UNION {ORPHANED_TASKS}) AS orphans
+    ORDER BY patch_id
+"""
+
+
+def orphaned_cases(session: Session, today: date) -> list[UUID]:
+    """Open cases whose owner is gone, and cases one of whose tasks lies with somebody who is gone."""
+    return list(session.execute(text(ORPHANED), {"today": today}).scalars())
+
+
+def orphaned_objections(session: Session, today: date) -> list[ObjectionRow]:
+    """Open objections whose decider is gone."""
+    statement = text(
+        "SELECT o.objection_id FROM objection o WHERE o.status = 'open' AND NOT "
+        + MANNED.format(post="o.owner_post_id", more="")
+    )
+    found = session.execute(statement, {"today": today}).scalars()
+    return [row for one in found if (row := session.get(ObjectionRow, one)) is not None]
+
+
+def disabled_holders(session: Session) -> list[UUID]:
+    """Accounts that can no longer sign in, and still stand in a post."""
+    statement = text(
+        "SELECT account_id FROM account a WHERE a.disabled_at IS NOT NULL AND EXISTS (SELECT FROM post p"
+        " WHERE a.account_id IN (p.holder_account_id, p.deputy_account_id)) ORDER BY account_id"
+    )
+    return list(session.execute(statement).scalars())
+
+
+def posts_of_account(session: Session, account_id: UUID) -> list[PostRow]:
+    """Posts in which somebody stands, as holder or deputy."""
+    either = (PostRow.holder_account_id == account_id) | (PostRow.deputy_account_id == account_id)
+    return list(session.scalars(select(PostRow).where(either).order_by(PostRow.post_no).with_for_update()))
+
+
+def lock_post(session: Session, post_id: UUID) -> PostRow:
+    """A post that is known to exist, locked."""
+    return session.scalars(select(PostRow).where(PostRow.post_id == post_id).with_for_update()).one()
 
 
 def find_visit(session: Session, visit_id: UUID) -> VisitRow | None:

@@ -30,6 +30,13 @@ ROLES: Mapping[str, str] = {
 }
 """Role of the account that goes with a kind of post."""
 COLUMNS = ("post_no", "title", "tier", "kind", "division_code", "holder", "deputy", "login")
+KINDS_BY_TIER: Mapping[int, tuple[str, ...]] = {
+    1: ("detachment", "field_chief", "mountain_chief"),
+    2: ("brigade", "field_chief", "mountain_chief"),
+    3: ("station", "field_chief", "mountain_chief"),
+    4: ("field_chief", "mountain_chief"),
+}
+"""Who stands in for, or above, others at a tier, best first."""
 TIER_LEVELS: Mapping[int, int] = {1: 2, 2: 3, 3: 4, 4: 5}
 """Division level on which a tier stands here; other provinces number differently."""
 

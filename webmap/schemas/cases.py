@@ -26,6 +26,7 @@ class ClockInfo(Answer):
     status: Literal["running", "done", "late", "over"]
     status_name: str
     remaining_wd: int | None = Field(description="Working days left; negative when overdue.")
+    is_provisional: bool = Field(description="Ends in a year whose holidays are not published yet.")
 
 
 class PauseInfo(Answer):

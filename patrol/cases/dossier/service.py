@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from foundation.access import Actor, allows, require
-from foundation.calendar import SHANGHAI
+from foundation.calendar import SHANGHAI, is_published
 from foundation.errors import NotFound
 from patrol.cases import store
 from patrol.cases.cases import name_key, transitions
@@ -139,6 +139,7 @@ def _clock(clock: StageClock, now: datetime) -> ClockView:
         status,
         "已超期" if status == "over" and clock.duty == "bureau" else STATUS_NAMES[status],
         remaining_working_days(clock.due_at, now) if clock.ended_at is None else None,
+        not is_published(clock.due_at.astimezone(SHANGHAI).year),
     )
 
 

@@ -10,7 +10,13 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class ClockView:
-    """One clock: of the state, or of a stage."""
+    """One clock: of the state, or of a stage.
+
+    Attributes
+    ----------
+    is_provisional : bool
+        It ends in a year whose holidays are not published yet: weekdays were counted.
+    """
 
     key: str
     name: str
@@ -22,6 +28,7 @@ class ClockView:
     status: str
     status_name: str
     remaining_wd: int | None
+    is_provisional: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from patrol.cases.objections.objections import (
     require_open,
     require_tier_above,
 )
-from patrol.cases.pausing import facts_of_pause, hold, longest_end, pause_rule, release
+from patrol.cases.pausing import NOT_PAUSED, facts_of_pause, hold, longest_end, pause_rule, release
 from patrol.cases.reasons import require_reason
 from patrol.cases.tables import ObjectionRow, PauseRow
 from patrol.net import service as net
@@ -260,16 +260,16 @@ def _write(
     facts: dict[str, Any] = {"objection_id": str(row.objection_id), "kind": row.kind, "status": row.status}
     facts |= {"outcome": row.outcome} if row.outcome else {}
     timing: dict[str, Any] = {"is_recount": not move.to_state}
+    changed = dict(values or {})
     if row.pause_id is not None and case.pause_id == row.pause_id:
         due_at = release(session, actor, case, now=now, is_automatic=False, log=log)
+        changed |= NOT_PAUSED
         facts["ended_pause"] = str(row.pause_id)
         if not move.to_state:
             timing["due_at"] = due_at
     if move.to_state:
         log.finish_open(case, "cancelled", now)
-    details = Details(
-        reason_code=reason_code, note=note, facts=facts, values=dict(values or {}), log=log, **timing
-    )
+    details = Details(reason_code=reason_code, note=note, facts=facts, values=changed, log=log, **timing)
     write_move(session, actor, case, move, now=now, details=details)
 
 
