@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     from detection.catalogue import cli as catalogue_cli
     from detection.desk import cli as desk_cli
     from detection.learning import cli as learning_cli
+    from detection.running import cli as running_cli
     from detection.second_stage import cli as second_stage_cli
     from detection.series import cli as series_cli
 
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
     pair_cli.register(app)
     cameras_cli.register(detection_app)
     catalogue_cli.register(detection_app)
+    running_cli.register(detection_app)
 
 
 @detection_app.command("run")

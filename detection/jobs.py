@@ -12,7 +12,7 @@ from uuid import UUID
 
 from foundation.errors import InvalidInput
 from foundation.ids import derived_id
-from foundation.jobs import JobQueue
+from foundation.jobs import JobQueue, check_called_off, tell_nobody
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -167,7 +167,7 @@ def judge(runtime: Runtime, patch_id: str | None = None) -> int:
 
 
 def _detect_job(runtime: Runtime, **arguments: Any) -> None:
-    detect(runtime, **arguments)
+    detect(runtime, **arguments, progress=tell_nobody)
     fuse_and_judge(runtime)
 
 
@@ -178,6 +178,7 @@ def _judge_job(runtime: Runtime, patch_id: str | None = None) -> None:
 
 
 def _registers_job(runtime: Runtime, county_code: str) -> None:
+    check_called_off()
     compare_registers(runtime, county_code)
     fuse_and_judge(runtime)
 

@@ -7,7 +7,8 @@ group ``landwarden.jobs``; the kernel names none of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from importlib.metadata import entry_points
 from typing import Any, cast
 from uuid import UUID
@@ -15,6 +16,7 @@ from uuid import UUID
 import procrastinate
 import structlog
 from procrastinate import JobContext
+from procrastinate.exceptions import JobAborted
 from procrastinate.jobs import Job as QueuedJob
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from sqlalchemy import text
@@ -22,7 +24,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from foundation.db import driver_connection
-from foundation.errors import InvalidInput, LandwardenError, NotAllowed, NotFound
+from foundation.errors import Conflict, InvalidInput, LandwardenError, NotAllowed, NotFound
 
 Job = Callable[..., None]
 """``job(runtime, **arguments)``; the runtime is what `JobQueue.bind` was given, arguments are JSON values.
@@ -32,6 +34,27 @@ Idempotent: a job may run twice.
 MAX_TRIES = 5
 STALLED_AFTER_S = 45.0
 log = structlog.get_logger()
+_CURRENT: ContextVar[JobContext | None] = ContextVar("job", default=None)
+
+
+def check_called_off() -> None:
+    """Go on, unless the job that runs here was called off, or its worker is about to stop.
+
+    Long work asks this wherever it may end and leave nothing half; outside a job it always goes on.
+
+    Raises
+    ------
+    Conflict
+        ``foundation.job.called_off``.
+    """
+    context = _CURRENT.get()
+    if context is not None and context.should_abort():
+        raise Conflict("foundation.job.called_off")
+
+
+def tell_nobody(_stage: str, _share: float) -> None:
+    """Progress of a job: nobody watches, but somebody may have called it off."""
+    check_called_off()
 
 
 class RetryUnlessRefused(BaseRetryStrategy):
@@ -82,15 +105,21 @@ class JobQueue:
         def run(context: JobContext, /, **arguments: Any) -> None:
             if cron is not None:
                 arguments.pop("timestamp", None)
-            if self.listener is not None:
-                self.listener(name)
+            token = _CURRENT.set(context)
             try:
+                if self.listener is not None:
+                    self.listener(name)
                 if self._runtime is not None:
                     job(self._runtime, **arguments)
             except LandwardenError as error:
+                if error.code == "foundation.job.called_off":
+                    # By a person: it ends. By a worker that stops: it begins again with the next one.
+                    raise JobAborted from error
                 self.last_refusal = error
                 log.warning("job.refused", job=name, code=error.code, reason=error.text("zh"))
                 raise
+            finally:
+                _CURRENT.reset(token)
 
         task = self.app.task(name=name, retry=RetryUnlessRefused(), pass_context=True)(run)
         if cron is not None:
@@ -147,6 +176,34 @@ def failed_jobs(session: Session) -> list[dict[str, Any]]:
         )
     )
     return [dict(row) for row in rows.mappings()]
+
+
+def pending_jobs(session: Session, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Jobs of these names that wait or run, oldest first: id, task_name, args, status, abort_requested."""
+    rows = session.execute(
+        text(
+            "SELECT j.id, j.task_name, j.args, j.status::text AS status, j.abort_requested,"
+            " (SELECT max(e.at) FROM procrastinate_events e WHERE e.job_id = j.id) AS since"
+            " FROM procrastinate_jobs j WHERE j.status IN ('todo', 'doing') AND j.task_name = ANY(:names)"
+            " ORDER BY j.id"
+        ),
+        {"names": list(names)},
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def call_off(session: Session, number: int) -> bool:
+    """Call a job off as part of the caller's transaction: one that waits never begins, one that runs is told.
+
+    Returns
+    -------
+    bool
+        False where it had ended already.
+    """
+    done = session.scalar(
+        text("SELECT procrastinate_cancel_job_v1(:number, true, false)"), {"number": number}
+    )
+    return done is not None
 
 
 def conninfo(url: str) -> str:

@@ -30,6 +30,7 @@ from webmap.api import (
     session,
     tiles,
     visits,
+    work,
 )
 from webmap.api.casework import cases, custody, judgement, paper_templates, papers, statistics
 from webmap.deps import Web
@@ -62,6 +63,7 @@ ROUTERS = tuple(
         statistics,
         reports,
         quality,
+        work,
         live,
     )
 )

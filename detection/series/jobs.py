@@ -33,6 +33,7 @@ from detection.series.stack import (
 from detection.series.states import StateFolder, joined_view
 from foundation.crs import STORAGE_EPSG, reproject
 from foundation.errors import InvalidInput
+from foundation.jobs import tell_nobody
 from ingest import service as ingest
 from ingest.pair import Box
 from ingest.raster import RasterGrid
@@ -76,8 +77,9 @@ class Outcome:
 def run_job(
     runtime: Runtime, county_code: str, *, sensor: str | None = None, clouds: str | None = None
 ) -> None:
-    """`monitor` with a queue's plain values."""
-    monitor(runtime, county_code, sensor=sensor, clouds=Path(clouds) if clouds else None)
+    """`monitor` with a queue's plain values; called off, it keeps the blocks that are done."""
+    folder = Path(clouds) if clouds else None
+    monitor(runtime, county_code, sensor=sensor, clouds=folder, progress=tell_nobody)
 
 
 def silent(stage: str, share: float) -> None:

@@ -1,0 +1,1 @@
+"""Detection work in the queue: what waits, what runs, and calling it off."""
