@@ -15,6 +15,7 @@ from bench.rows import Agreement, Row
 
 GATES_FILE = Path(__file__).with_name("gates.toml")
 PLAIN_METRICS = frozenset({"cpu_s", "wall_s", "memory_mib"})
+FACT_METRICS = frozenset({"difference", "geodesic_error", "bytes_a_point", "share_gap"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,12 @@ def disagreements(rows: Iterable[Row], records: Sequence[Record]) -> list[str]:
                 for record in mine
                 if fact in record.result and record.result[fact] < least and _is_own(row, record)
             ]
+        for fact, most in row.most.items():
+            wrong += [
+                f"{row.name} {record.work}: {fact} is {record.result[fact]}, above {most}"
+                for record in mine
+                if record.result.get(fact, 0.0) > most
+            ]
     return sorted(set(wrong))
 
 
@@ -130,6 +137,8 @@ def _values(records: Sequence[Record], gate: Gate) -> list[float]:
         sizes = sorted(_by_pixels(own).items())
         first, last = (median(record.memory_mib for record in group) for _, group in (sizes[0], sizes[-1]))
         return [last / first]
+    if gate.metric in FACT_METRICS:
+        return [float(record.result[gate.metric]) for record in own if gate.metric in record.result]
     if gate.metric == "pixels_per_cpu_s":
         return [record.pixels / record.cpu_s for record in own]
     other: Mapping[int, Record] = {

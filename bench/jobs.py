@@ -33,10 +33,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Job:
-    """``run`` is timed; ``judge`` takes what it gave and is not."""
+    """``run`` is timed; ``judge`` takes what it gave and is not; a server's CPU meanwhile is added."""
 
     run: Callable[[], Any]
     judge: Callable[[Any], Outcome]
+    server_cpu_s: Callable[[], float] = lambda: 0.0
+    """CPU seconds so far of a server that works for the job and is no child of its process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,19 @@ class Place:
         See `bench.scenes.COMPRESSIONS`.
     bands : int
         Bands of the scene.
+    patches, parcels : int
+        How many of each the county of a judgement has.
+    officers : int
+        How many walk in a week of patrols.
     """
 
     folder: Path
     side_px: int
     compression: str = "zstd9"
     bands: int = 4
+    patches: int = 0
+    parcels: int = 0
+    officers: int = 0
 
     def target(self, name: str) -> Path:
         """A file for a work's output, overwritten by the next one of that name."""

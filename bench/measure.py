@@ -36,6 +36,7 @@ MET: Mapping[str, Callable[[str], bool]] = {
     "program": lambda name: shutil.which(name) is not None,
     "package": lambda name: find_spec(name) is not None,
     "file": lambda name: (PROJECT / name).is_file(),
+    "server": lambda name: _has_postgis(),
 }
 
 
@@ -80,7 +81,7 @@ def measure_row(
     row: Row, *, folder: Path, size: Size, rounds: int, tell: Tell
 ) -> tuple[list[Record], list[Failure]]:
     """All works of a row, ``rounds`` times in turn; every second round backwards."""
-    place = _place(folder, row.side(size), row.compression, row.bands)
+    place = row.place(folder, size)
     return _in_turn(row.name, [(work, place) for work in row.works], rounds, tell)
 
 
@@ -88,7 +89,7 @@ def measure_growth(
     growth: Growth, *, folder: Path, size: Size, rounds: int, tell: Tell
 ) -> tuple[list[Record], list[Failure]]:
     """The work at each of its sizes, ``rounds`` times in turn."""
-    places = [_place(folder, side_px, growth.compression, growth.bands) for side_px in growth.sides(size)]
+    places = growth.places(folder, size)
     return _in_turn(growth.name, [(growth.work, place) for place in places], rounds, tell)
 
 
@@ -101,7 +102,7 @@ def _in_turn(
         ready: list[tuple[Work, dict[str, Any], ReadyWork]] = []
         for work, place in tasks:
             missing = _missing(work)
-            tell(f"{row} {work.name} {place['side_px']} px")
+            tell(f"{row} {work.name} {place.get('patches') or place.get('officers') or place['side_px']}")
             try:
                 if not missing:
                     ready.append((work, place, stack.enter_context(ReadyWork(work, place))))
@@ -130,7 +131,7 @@ class ReadyWork:
     def __init__(self, work: Work, place: dict[str, Any]) -> None:
         self._request = {
             "maker": work.maker,
-            "place": place,
+            "place": {name: value for name, value in place.items() if name != "units"},
             "options": dict(work.options),
             "warm": work.is_warmed,
         }
@@ -190,8 +191,14 @@ class ReadyWork:
         raise WorkFailed(_last_line(self._complaints.read()))
 
 
-def _place(folder: Path, side_px: int, compression: str, bands: int) -> dict[str, Any]:
-    return {"folder": str(folder), "side_px": side_px, "compression": compression, "bands": bands}
+def _has_postgis() -> bool:
+    from foundation.cluster import find_postgres
+    from foundation.errors import Unavailable
+
+    try:
+        return find_postgres().is_dir()
+    except Unavailable:
+        return False
 
 
 def _missing(work: Work) -> str:
@@ -213,7 +220,7 @@ def _record(row: str, work: Work, place: dict[str, Any], number: int, found: dic
         work=work.name,
         round=number,
         side_px=side_px,
-        pixels=side_px**2,
+        pixels=int(place.get("units", side_px**2)),
         compression=str(place["compression"]),
         cpu_s=max(found["cpu_s"] - less, 1e-6),
         wall_s=found["wall_s"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench.scenes import SIDES
@@ -60,6 +61,8 @@ class Row:
         The scene's side at every size.
     least : mapping
         Facts of our own result that must reach a value; this is what fails a test, never time.
+    most : mapping
+        Facts of any result that may not be larger.
     """
 
     name: str
@@ -71,12 +74,17 @@ class Row:
     side_px: int | None = None
     agreements: tuple[Agreement, ...] = ()
     least: Mapping[str, float] = field(default_factory=dict)
+    most: Mapping[str, float] = field(default_factory=dict)
 
     def side(self, size: Size) -> int:
         """Columns and rows of the scene at a size."""
         if self.side_px is not None:
             return self.side_px
         return min(SIDES[size], self.most_side_px or SIDES[size])
+
+    def place(self, folder: Path, size: Size) -> dict[str, Any]:
+        """Fields of the `bench.jobs.Place` at a size, and ``units`` where not pixels are counted."""
+        return _place(folder, self.side(size), self.compression, self.bands)
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,10 @@ class Growth:
         whole = SIDES[size]
         return round(whole / 12**0.5), round(whole / 3.5**0.5), whole
 
+    def places(self, folder: Path, size: Size) -> list[dict[str, Any]]:
+        """As `Row.place`, for each of the sizes."""
+        return [_place(folder, side, self.compression, self.bands) for side in self.sides(size)]
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -103,3 +115,7 @@ class Suite:
     rows: tuple[Row, ...]
     growths: tuple[Growth, ...] = ()
     not_measured: Mapping[str, str] = field(default_factory=dict)
+
+
+def _place(folder: Path, side_px: int, compression: str, bands: int) -> dict[str, Any]:
+    return {"folder": str(folder), "side_px": side_px, "compression": compression, "bands": bands}

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import detection
+from bench import detection, judgement, patrol
 from bench.gates import as_json, disagreements, measured_gates, read_gates
 from bench.machine import describe_machine, describe_revision, describe_versions
 from bench.measure import Failure, Record, Tell, measure_growth, measure_row
 from bench.rows import Growth, Row, Size, Suite
 
 SCHEMA = "landwarden.bench/1"
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (detection.SUITE,)}
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (detection.SUITE, judgement.SUITE, patrol.SUITE)}
 
 
 def known_names() -> list[str]:

@@ -168,7 +168,9 @@ def _near_each_other(ragged: Ragged, left: float, low: float, cell_m: float) -> 
 def _spread(firsts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Runs of consecutive numbers, one after the other."""
     ends = np.cumsum(lengths)
-    return np.arange(int(ends[-1]), dtype=np.int64) + np.repeat(firsts - (ends - lengths), lengths)
+    places: NDArray[np.int64] = np.arange(int(ends[-1]), dtype=np.int64)
+    places += np.repeat(firsts - (ends - lengths), lengths)
+    return places
 
 
 @compiled

@@ -11,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from detection.judging.areas.authalic import Cylinder
+from detection.judging.areas.authalic import Cylinder, with_geodesic_edges
 from detection.judging.areas.compiled import compiled
 from detection.judging.areas.integral import cut_to_box, own_area, shared_area, to_strips
 from foundation.errors import InvalidInput
@@ -80,7 +80,10 @@ def ragged_of(geometries: Geometries, cylinder: Cylinder | None, *, is_checked: 
     coordinates, rings, polygons, features = _offsets(array)
     if not np.isfinite(coordinates).all():
         raise InvalidInput("detection.areas.not_finite", place=_first_not_finite(array))
-    points = coordinates if cylinder is None else cylinder.plane_m(coordinates)
+    points = coordinates
+    if cylinder is not None:
+        coordinates, rings = with_geodesic_edges(coordinates, rings)
+        points = cylinder.plane_m(coordinates)
     edges = np.empty((len(points), 4))
     starts = np.empty(len(array) + 1, dtype=np.int64)
     boxes = np.empty((len(array), 4))

@@ -16,7 +16,7 @@ from bench.gates import disagreements, exponent, measured_gates, read_gates
 from bench.measure import Record, measure_row
 from bench.report import performance_page
 from bench.rows import Row, Work
-from bench.run import known_names, run_bench
+from bench.run import SUITES, known_names, run_bench
 from bench.scenes import make_pair, planted_boxes
 from foundation.cli import app, build_app
 
@@ -142,8 +142,8 @@ def test_exponent_of_known_growth() -> None:
 
 
 def test_every_gate_belongs_to_a_row_and_its_works() -> None:
-    rows = {row.name: {work.name for work in row.works} for row in SUITE.rows}
-    rows |= {growth.name: {growth.work.name} for growth in SUITE.growths}
+    rows = {row.name: {work.name for work in row.works} for suite in SUITES.values() for row in suite.rows}
+    rows |= {growth.name: {growth.work.name} for suite in SUITES.values() for growth in suite.growths}
     for gate in read_gates():
         assert gate.numerator in rows[gate.row], gate.name
         assert not gate.denominator or gate.denominator in rows[gate.row], gate.name
