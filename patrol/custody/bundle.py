@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from detection import service as detection
+from detection.desk import service as desk
 from detection.judgements import Judgement
 from detection.leads import Lead
 from foundation.access import Actor, require
@@ -269,18 +270,30 @@ def _feature(geometry: Mapping[str, Any], **properties: Any) -> dict[str, Any]:
 
 def _replayed(session: Session, actor: Actor, judgement: Judgement | None) -> str:
     """Whether the judgement, made again from its stored inputs, is the stored one byte for byte."""
-    if judgement is None or "rules_sha256" not in judgement.inputs or not hasattr(detection, "replay"):
+    if judgement is None:
         return ""
-    again = detection.replay(session, actor, judgement.judgement_id)
-    is_same = again.result_text == judgement.result_text
-    said = "逐字节一致" if is_same else "不一致"
-    return f"按存档的输入和规则重新判定，结果与原结论{said}（SHA-256 {again.result_sha256}）。"
+    again = desk.replay(session, actor, judgement.patch_id)
+    if again.is_equal:
+        return f"按存档的输入和规则重新判定，结果与原结论逐字节一致（SHA-256 {again.again_sha256}）。"
+    faults = "、".join(REPLAY_FAULTS.get(fault, fault) for fault in again.faults) or "结果有差异"
+    return f"按存档的输入和规则重新判定，未能重现原结论：{faults}。"
+
+
+REPLAY_FAULTS = {
+    "inputs_unreadable": "输入无法读取",
+    "inputs_altered": "输入被改动",
+    "rules_missing": "规则未存档",
+    "rules_altered": "规则被改动",
+    "result_altered": "结果被改动",
+    "columns_altered": "结论摘要被改动",
+    "not_evaluable": "输入无法判定",
+}
 
 
 def _judgement_text(file: CaseFile, judgement: Judgement) -> bytes:
     at = judgement.made_at.astimezone(SHANGHAI)
     lines = [f"内业判定 第 {judgement.revision} 次  {at:%Y-%m-%d %H:%M}", "", *sentences_of(judgement), ""]
-    lines += [f"输入 SHA-256  {judgement.inputs.get('rules_sha256', '-')}（规则）", file.replay]
+    lines += [f"规则 SHA-256  {judgement.inputs.get('rules_sha256', '—')}", file.replay]
     return ("\n".join(lines) + "\n").encode()
 
 
