@@ -28,7 +28,7 @@ def by_torch(place: Place) -> Job:
 
     def run() -> NDArray[np.float32]:
         with torch.inference_mode():
-            logits, _ = net(*dates)
+            logits = net(*dates)
             full = torch.nn.functional.interpolate(logits, scale_factor=2.0, mode="bilinear")
             found: NDArray[np.float32] = torch.sigmoid(full)[0].numpy()
         return found

@@ -80,10 +80,8 @@ def _turned(planes: NDArray[Any], turns: int, is_mirrored: bool) -> NDArray[Any]
 
 
 def _reversed_bits(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Time reversed: what went is nobody's new building or land; ponds and pits that closed stay open."""
-    roofs = (bits >> 6 & 1) << 7 | (bits >> 7 & 1) << 6
-    left_open = (bits & 0b00100100) | (bits & 0b00000100) << 3
-    return (roofs | (left_open & 0b00100000)).astype(np.uint8)
+    """Time reversed: what went is nobody's new building or land."""
+    return ((bits >> 6 & 1) << 7 | (bits >> 7 & 1) << 6).astype(np.uint8)
 
 
 def _unchanged_bits(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -50,7 +50,7 @@ def fine_tune(
             help="标注样本文件夹 A、B、label；缺省用系统内的外业核查结论 Folder; default: field verdicts."
         ),
     ] = None,
-    head: Annotated[str, typer.Option(help="标注的变化类型 building | land | other")] = "land",
+    head: Annotated[str, typer.Option(help="标注的变化类型 building | land")] = "land",
     weights: Annotated[Path | None, typer.Option(help="起始权重 .npz Weights to start from.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="输出文件夹 Output folder; default models in the data folder.")

@@ -22,7 +22,7 @@ class _Answer(nn.Module):  # type: ignore[misc]
         self.net = net
 
     def forward(self, before: Tensor, after: Tensor) -> Tensor:
-        logits, _ = self.net(before, after)
+        logits = self.net(before, after)
         full = functional.interpolate(logits, scale_factor=2.0, mode="bilinear", align_corners=False)
         return torch.sigmoid(full)
 

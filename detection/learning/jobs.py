@@ -70,8 +70,9 @@ def train_net(
     finally:
         maker.terminate()
         maker.join()
-    save_weights(trainer.result(), out / WEIGHTS_NAME)
-    export_onnx(trainer.result(), out / ONNX_NAME)
+    net = trainer.result()
+    save_weights(net, out / WEIGHTS_NAME)
+    export_onnx(net, out / ONNX_NAME)
     scores = score_made(out / ONNX_NAME, numbers["validation_seed"], numbers["validation_pairs"])
     facts = {
         "generator": GENERATOR_VERSION,

@@ -1,4 +1,4 @@
-"""The net: one encoder for both dates, features read as a small pyramid, compared, decoded to three heads.
+"""The net: one encoder for both dates, features read as a small pyramid, compared, decoded to two heads.
 
 Own design after the idea of fully convolutional siamese nets (Daudt, Le Saux, Boulch 2018): what is compared
 are features that also have to tell roofs at each date, so that colour alone does not carry a change.
@@ -12,9 +12,9 @@ from torch.nn import functional
 
 WIDTHS = (16, 32, 56, 80)
 NECK = 48
-HEADS = 3
-HEADS_OF_TWINS = (slice(0, 1), slice(1, HEADS))
-"""Which heads each net of a `TwinNet` answers for."""
+HEADS = 2
+ROOFS, LAND = slice(0, 1), slice(1, 2)
+"""Heads of `TwinNet.see_roofs` and of `TwinNet.see_land`."""
 
 
 def _unit(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -77,7 +77,7 @@ class SiameseNet(nn.Module):  # type: ignore[misc]
 
 
 class TwinNet(nn.Module):  # type: ignore[misc]
-    """Two nets of one shape: the first answers for buildings, the second for land and other works.
+    """Two nets of one shape: the first answers for buildings, the second for land.
 
     Roofs need long training on fine shapes; converted land carries over to real ground better from the mean
     of an early and the last state.
@@ -88,11 +88,18 @@ class TwinNet(nn.Module):  # type: ignore[misc]
         self.roofs = roofs or SiameseNet()
         self.land = land or SiameseNet()
 
-    def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-        building, roof = self.roofs(before, after)
-        rest, _ = self.land(before, after)
-        first, second = HEADS_OF_TWINS
-        return torch.cat([building[:, first], rest[:, second]], dim=1), roof
+    def forward(self, before: Tensor, after: Tensor) -> Tensor:
+        return torch.cat([self.see_roofs(before, after), self.see_land(before, after)], dim=1)
+
+    def see_roofs(self, before: Tensor, after: Tensor) -> Tensor:
+        """Logits of new buildings, (n, 1, rows / 2, cols / 2)."""
+        building: Tensor = self.roofs(before, after)[0][:, :1]
+        return building
+
+    def see_land(self, before: Tensor, after: Tensor) -> Tensor:
+        """Logits of converted land, (n, 1, rows / 2, cols / 2)."""
+        land: Tensor = self.land(before, after)[0][:, 1:]
+        return land
 
 
 def mean_net(first: SiameseNet, second: SiameseNet) -> SiameseNet:

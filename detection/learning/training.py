@@ -20,9 +20,9 @@ from detection.learning.network import SiameseNet, TwinNet, mean_net
 
 CHECKPOINT = "checkpoint.pt"
 FIRST_SHARDS = 4
-HEAD_SHARES = (1.5, 1.5, 0.5)
-"""Weight of each head in the loss: earthworks come third."""
-ALARM_SHARES = (0.3, 0.4, 0.5)
+ALL_HEADS = slice(None)
+HEAD_SHARE = 1.5
+ALARM_SHARES = (0.3, 0.4)
 """What a false alarm costs against a miss, for each head: a missed roof or yard costs more."""
 
 
@@ -160,9 +160,24 @@ class Trainer:
 
 
 def change_loss(
-    logits: Tensor, labels: Tensor, weights: Tensor, alarm_shares: Sequence[float] = ALARM_SHARES
+    logits: Tensor,
+    labels: Tensor,
+    weights: Tensor,
+    *,
+    heads: slice = ALL_HEADS,
+    alarm_shares: Sequence[float] = ALARM_SHARES,
 ) -> Tensor:
-    """Cross-entropy plus Tversky loss of each head, at half resolution, where the answer is not open."""
+    """Cross-entropy plus Tversky loss of each head, at half resolution, where the answer is not open.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, len(heads), rows / 2, cols / 2)
+    labels, weights : Tensor, shape (n, heads, rows, cols)
+        Of all heads.
+    heads : slice
+        Those that the logits answer for.
+    """
+    labels, weights = labels[:, heads], weights[:, heads]
     target = functional.avg_pool2d(labels, 2)
     weight = (functional.avg_pool2d(weights, 2) > 0.99).float()
     cross = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
@@ -171,9 +186,9 @@ def change_loss(
     hit = (chance * target * weight).sum(dim=(0, 2, 3))
     false_alarm = (chance * (1 - target) * weight).sum(dim=(0, 2, 3))
     miss = ((1 - chance) * target * weight).sum(dim=(0, 2, 3))
-    alarm_share, head_share = logits.new_tensor(alarm_shares), logits.new_tensor(HEAD_SHARES)
+    alarm_share = logits.new_tensor(alarm_shares)[heads]
     overlap = (hit + 1.0) / (hit + alarm_share * false_alarm + (1.0 - alarm_share) * miss + 1.0)
-    return (head_share * (2.0 * entropy + 0.7 * (1.0 - overlap))).sum()
+    return HEAD_SHARE * (2.0 * entropy + 0.7 * (1.0 - overlap)).sum()
 
 
 def _roof_loss(logits: Tensor, roofs: Tensor) -> Tensor:

@@ -8,18 +8,19 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from detection.learning.augment import Batch, join_batches, make_batch
 from detection.learning.export import export_onnx
 from detection.learning.field_crops import CropPlan, Lessons, crop_of
 from detection.learning.labelled import LabelledPair, held_out
 from detection.learning.made.pair_store import SHARD_PAIRS, write_shard
-from detection.learning.network import HEADS_OF_TWINS, SiameseNet, TwinNet
+from detection.learning.network import LAND, ROOFS, SiameseNet, TwinNet
 from detection.learning.settings import settings
 from detection.learning.training import change_loss
 from detection.pixels.net.inference import HEADS, answer_all_ways
@@ -86,49 +87,56 @@ def teach_net(
     store: Path,
     tell: Callable[[int, float], None] | None = None,
 ) -> TwinNet:
-    """A copy of a net, taught with all of the pairs; a twin whose heads no pair speaks of stays as it is."""
+    """A copy of a net, taught with all of the pairs; a part whose heads no pair speaks of stays as it is."""
     lessons = Lessons.of(pairs)
     known = [any(pair.weights[head].any() for pair in pairs) for head in range(len(HEADS))]
-    twins = [
-        _teach_one(twin, heads, lessons, store=store, tell=tell) if any(known[heads]) else twin
-        for twin, heads in zip((start.roofs, start.land), HEADS_OF_TWINS, strict=True)
-    ]
-    net = TwinNet(*twins)
+    net = copy.deepcopy(start)
     net.eval()
+    for part in (_Part(ROOFS, net.see_roofs, net.roofs), _Part(LAND, net.see_land, net.land)):
+        if any(known[part.heads]):
+            _teach_part(part, lessons, store=store, tell=tell)
     return net
 
 
-def _teach_one(
-    start: SiameseNet,
-    heads: slice,
-    lessons: Lessons,
-    *,
-    store: Path,
-    tell: Callable[[int, float], None] | None,
-) -> SiameseNet:
-    """A copy of one twin after the plan's steps: the mean of its last states; running statistics stay."""
+class _Part(NamedTuple):
+    """What learns together: the heads it answers for, how it answers, and its weights."""
+
+    heads: slice
+    answer: Callable[[Tensor, Tensor], Tensor]
+    net: SiameseNet
+
+    def state(self) -> list[Tensor]:
+        """Trained figures and running statistics, always in one order."""
+        return list(self.net.state_dict().values())
+
+
+def _teach_part(
+    part: _Part, lessons: Lessons, *, store: Path, tell: Callable[[int, float], None] | None
+) -> None:
+    """The plan's steps, then the smoothed mean of the states on the way; running statistics stay."""
     plan = settings()["fine_tune"]
     torch.manual_seed(plan["seed"])
-    net, smooth = copy.deepcopy(start), copy.deepcopy(start)
-    net.eval()
-    smooth.eval()
-    optimiser = torch.optim.AdamW(net.parameters(), lr=plan["rate"], weight_decay=1e-4)
+    smooth = [value.clone() for value in part.state()]
+    trained = list(part.net.parameters())
+    optimiser = torch.optim.AdamW(trained, lr=plan["rate"], weight_decay=1e-4)
     for step in range(plan["steps"]):
         batch = _batch(np.random.default_rng([plan["seed"], step]), lessons, store, plan)
-        batch.weights[:, [head for head in range(len(HEADS)) if head not in range(len(HEADS))[heads]]] = 0.0
         for group in optimiser.param_groups:
             group["lr"] = _rate(plan, step)
         parts = (batch.before, batch.after, batch.labels, batch.weights)
-        before, after, labels, weights = (torch.from_numpy(part) for part in parts)
-        loss = change_loss(net(before, after)[0], labels, weights, plan["alarm_shares"])
+        before, after, labels, weights = (torch.from_numpy(one) for one in parts)
+        logits = part.answer(before, after)
+        loss = change_loss(logits, labels, weights, heads=part.heads, alarm_shares=plan["alarm_shares"])
         optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
+        torch.nn.utils.clip_grad_norm_(trained, 2.0)
         optimiser.step()
-        _follow(smooth, net, plan["smoothing"])
+        _follow(smooth, part.state(), plan["smoothing"])
         if tell is not None and (step + 1) % 20 == 0:
             tell(step + 1, float(loss.detach()))
-    return smooth
+    with torch.no_grad():
+        for value, mean in zip(part.state(), smooth, strict=True):
+            value.copy_(mean)
 
 
 def _rate(plan: dict[str, Any], step: int) -> float:
@@ -173,9 +181,8 @@ def _crop_plan(plan: dict[str, Any]) -> CropPlan:
     return CropPlan(**{name: plan[name] for name in CropPlan.__slots__})
 
 
-def _follow(smooth: SiameseNet, net: SiameseNet, keep: float) -> None:
-    own = net.state_dict()
+def _follow(smooth: Sequence[Tensor], own: Sequence[Tensor], keep: float) -> None:
     with torch.no_grad():
-        for name, value in smooth.state_dict().items():
+        for mean, value in zip(smooth, own, strict=True):
             if value.dtype.is_floating_point:
-                value.mul_(keep).add_(own[name], alpha=1.0 - keep)
+                mean.mul_(keep).add_(value, alpha=1.0 - keep)

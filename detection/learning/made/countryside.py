@@ -286,7 +286,6 @@ def lay_works(place: Place, centre: Points) -> None:
         place.ground.append((NOTHING, patch(outline, water, texture=0.03)))
     else:
         outline = _lay_plastic(place, centre, radius_m)
-    place.label("other", outline)
     if kind == "graded":
         place.label("land", outline, weight=0.0)
 

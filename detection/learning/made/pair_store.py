@@ -9,30 +9,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.learning.made.pairs import MadePair, make_pair
+from detection.pixels.net.inference import HEADS
 
 SHARD_PAIRS = 32
 SIDE_PX = 256
 PLANES = 7
 """Red, green, blue before; the same after; one byte of label bits."""
+OPEN_BIT, ROOF_BIT = 3, 6
+"""Labels of the heads begin at bit 0, what is left open here, roofs of both dates here."""
 
 
 def pack(pair: MadePair) -> NDArray[np.uint8]:
     """One pair as (7, rows, cols) bytes; the last holds labels, open places and roofs, a bit each."""
     bits = np.zeros(pair.labels.shape[1:], np.uint8)
-    for k in range(3):
-        bits |= pair.labels[k] << k
-        bits |= (1 - pair.weights[k]) << (3 + k)
-    bits |= pair.roofs[0] << 6
-    bits |= pair.roofs[1] << 7
+    for head in range(len(HEADS)):
+        bits |= pair.labels[head] << head
+        bits |= (1 - pair.weights[head]) << (OPEN_BIT + head)
+    for date in range(2):
+        bits |= pair.roofs[date] << (ROOF_BIT + date)
     return np.concatenate([np.moveaxis(pair.before, -1, 0), np.moveaxis(pair.after, -1, 0), bits[None]])
 
 
 def unpack_bits(
     bits: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Labels (3, …), weights (3, …) and roofs (2, …) of bytes (…)."""
+    """Labels (heads, …), weights (heads, …) and roofs (2, …) of bytes (…)."""
     planes = [(bits >> k & 1).astype(np.float32) for k in range(8)]
-    return np.stack(planes[:3]), 1.0 - np.stack(planes[3:6]), np.stack(planes[6:])
+    count = len(HEADS)
+    opened = np.stack(planes[OPEN_BIT : OPEN_BIT + count])
+    return np.stack(planes[:count]), 1.0 - opened, np.stack(planes[ROOF_BIT : ROOF_BIT + 2])
 
 
 def shard_path(folder: Path, number: int) -> Path:

@@ -17,11 +17,8 @@ from detection.learning.made.ground import lay_brush, lay_fields, lay_water
 from detection.learning.made.scene import Place
 from detection.learning.made.sensor import Bytes, misfit, random_view, record, see
 
-GENERATOR_VERSION = "5"
+GENERATOR_VERSION = "4"
 MARGIN_PX = 8
-WORKS = 1.8
-"""Pits, ponds, graded ground, plastic that are tried in each place; two of three find no free ground. With a
-quarter of that the net learned to answer "never"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +153,9 @@ def _mixed(place: Place) -> None:
 
 
 def _disturb(place: Place) -> None:
-    """Changes that are nobody's building: works for their own head, clutter, cars for none."""
+    """Changes that are nobody's building or yard: works, clutter, cars."""
     rng = place.rng
-    for _ in range(rng.poisson(WORKS)):
+    for _ in range(rng.poisson(0.45)):
         countryside.lay_works(place, place.spot())
     if place.gsd_m < 1.2:
         suburbs.lay_clutter(place, int(rng.poisson(6.0)))

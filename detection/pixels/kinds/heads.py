@@ -10,29 +10,20 @@ from numpy.typing import NDArray
 from detection.pixels.kinds.windows import ObjectWindow, Verdict
 from detection.pixels.net.inference import HEADS
 
-CLASS_OF_HEAD = ("new_building", "hard_surface", "other")
-"""For each head of `detection.pixels.net.inference.HEADS`: new buildings; converted land; anything else."""
+CLASS_OF_HEAD = ("new_building", "hard_surface")
+"""For each head of `detection.pixels.net.inference.HEADS`: new buildings; converted land."""
 SURE = 0.9
-"""The strongest head of a pixel is right at most this often: the heads were never asked for more."""
+"""A head is right at most this often; the rest says `other`: the heads were never asked for more."""
 LEVELS = 3
 """Of one head: below its low cut, above it, above its cut."""
-_RESTS = 1 + (LEVELS - 1) * (len(HEADS) - 1)
-_CODES = np.arange(16)
-_REST = _CODES % _RESTS
-LEVEL_OF_HEAD: Sequence[NDArray[np.int32]] = (
-    (_CODES // _RESTS % LEVELS).astype(np.int32),
-    *(
-        (np.where(head - 1 == (_REST - 1) // 2, (_REST - 1) % 2 + 1, 0) * (_REST > 0)).astype(np.int32)
-        for head in range(1, len(HEADS))
-    ),
+LEVEL_OF_HEAD: Sequence[NDArray[np.int32]] = tuple(
+    (np.arange(16) // LEVELS**head % LEVELS).astype(np.int32) for head in range(len(HEADS))
 )
 """For each head a table from code to level: 0 nothing, 1 above the low cut, 2 above the cut."""
 
 
 def head_codes(heads: NDArray[np.float32], *, low: float, high: float) -> NDArray[np.uint8]:
-    """One code a pixel: how sure the building head is, and how sure the strongest of the others.
-
-    A new building stands on converted land more often than not: its head and one more are kept side by side.
+    """How sure each head is, as one code a pixel: a new building mostly stands on converted land.
 
     Parameters
     ----------
@@ -42,14 +33,11 @@ def head_codes(heads: NDArray[np.float32], *, low: float, high: float) -> NDArra
     Returns
     -------
     ndarray, shape (rows, cols), uint8
-        0 to 15; read by `LEVEL_OF_HEAD`.
+        0 to 8; read by `LEVEL_OF_HEAD`.
     """
-    built = (heads[0] >= low).astype(np.uint8) + (heads[0] >= high)
-    strongest = heads[1:].argmax(axis=0).astype(np.uint8)
-    chance = heads[1:].max(axis=0)
-    level = (chance >= low).astype(np.uint8) + (chance >= high)
-    rest = np.where(level > 0, 2 * strongest + level, 0)
-    codes: NDArray[np.uint8] = (_RESTS * built + rest).astype(np.uint8)
+    codes = np.zeros(heads.shape[1:], np.uint8)
+    for head, chance in enumerate(heads):
+        codes += np.uint8(LEVELS**head) * ((chance >= low).astype(np.uint8) + (chance >= high))
     return codes
 
 
@@ -60,9 +48,7 @@ def head_kind(window: ObjectWindow) -> Verdict:
     heard = np.stack([levels[codes] > 0 for levels in LEVEL_OF_HEAD])
     counts = (heard & (~heard[own] | (np.arange(len(HEADS)) == own)[:, None])).sum(axis=1)
     shares = SURE * counts / max(int(counts.sum()), 1)
-    shares[CLASS_OF_HEAD.index("other")] += 1.0 - shares.sum()
-    probabilities = {
-        name: round(float(share), 4) for name, share in zip(CLASS_OF_HEAD, shares, strict=True) if share > 0
-    }
+    named = (*zip(CLASS_OF_HEAD, shares, strict=True), ("other", 1.0 - shares.sum()))
+    probabilities = {name: round(float(share), 4) for name, share in named if share > 0}
     statistics = {f"head_{name}": round(float(share), 4) for name, share in probabilities.items()}
     return Verdict(CLASS_OF_HEAD[own], probabilities, statistics)

@@ -24,8 +24,8 @@ HALO_PX = 128
 """Pixels beyond which nothing changes an answer; the net's reach is 116."""
 STRIDE_PX = 32
 TILE_PX = 1024
-HEADS = ("building", "land", "other")
-"""New buildings; farmland and vegetation made built or hard; earthworks, pits, ponds, plastic."""
+HEADS = ("building", "land")
+"""New buildings; farmland and vegetation made built or hard."""
 
 
 @dataclass(frozen=True, slots=True)
