@@ -2,8 +2,8 @@
 
 Where a cut meets a long edge, the two halves of the edge are other geodesics than the whole, and geodesic
 areas of the pieces do not add up to a hundredth of a square metre. So pieces are measured with their edges as
-the straight lines of longitude and latitude along which they were cut, and the area of the whole is divided in
-that proportion.
+the straight lines of longitude and latitude along which they were cut, and the area of the whole is divided
+in that proportion.
 """
 
 from __future__ import annotations
