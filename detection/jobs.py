@@ -228,6 +228,7 @@ def _compare(
         executor=choose_executor(settings.executor, workers=settings.workers, address=settings.dask_address),
         spool=files.spool,
         weights=files.weights,
+        sha256=(before.cog_sha256, after.cog_sha256),
     )
 
 

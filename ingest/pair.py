@@ -36,6 +36,8 @@ from ingest.raster import (
     without_classes,
 )
 
+Stored = NDArray[Any]
+"""Pixels in a file's own type."""
 PROBE_SIDE = 128
 SAME_TRANSFORM_PX = 1e-3
 
@@ -107,6 +109,18 @@ class ImagePair:
         """Whether both have as many bands: only then can they be compared band by band."""
         return self.before.bands == self.after.bands
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether both are small whole numbers whose validity shows in the pixels themselves."""
+        return all(
+            np.dtype(info.dtype).kind in "ui"
+            and np.dtype(info.dtype).itemsize <= 2
+            and info.driver not in PICTURE_DRIVERS
+            and info.classes is None
+            and not (info.has_mask and info.nodata is None)
+            for info in (self.before, self.after)
+        )
+
     def reader(self) -> PairReader:
         """A reader of its own for one thread; use as a context manager."""
         return PairReader(self)
@@ -121,6 +135,7 @@ def open_pair(
     after_date: str | None = None,
     allow_different_bands: bool = False,
     gsd_m: float | None = None,
+    sha256: tuple[str, str] | None = None,
 ) -> ImagePair:
     """Check that two rasters can be compared.
 
@@ -132,6 +147,9 @@ def open_pair(
         ISO dates that stand in for the files' own.
     gsd_m : float, optional
         Resolution in metres of pictures without georeferencing; others know their own.
+    sha256 : (str, str), optional
+        SHA-256 of both files where it is known already, as it is of scenes in the archive, which are kept by
+        it; otherwise the files are read once for it.
     allow_different_bands : bool
         Also accept images of two kinds of sensor, which differ in their number of bands.
 
@@ -142,8 +160,10 @@ def open_pair(
         ``.same_date``, ``.date_order``, ``.band_count``, ``.size_differs``, ``.mixed_georeference``,
         ``.no_overlap``, ``.nodata_everywhere``.
     """
-    first = _told(without_classes(describe_raster(before, pixel_grid=pixel_grid)), gsd_m)
-    second = _told(without_classes(describe_raster(after, pixel_grid=pixel_grid)), gsd_m)
+    first, second = (
+        _told(without_classes(describe_raster(path, pixel_grid=pixel_grid, sha256=known)), gsd_m)
+        for path, known in zip((before, after), sha256 or ("", ""), strict=True)
+    )
     if first.sha256 == second.sha256:
         raise InvalidInput("ingest.pair.same_file", before=before.name, after=after.name)
     before_at, after_at = _ordered_dates(first, second, before_date=before_date, after_date=after_date)
@@ -175,6 +195,7 @@ class PairReader:
         self._after: Any = None
         self._after_classes: Any = None
         self._pictures: dict[Path, tuple[NDArray[np.float32], NDArray[np.bool_]]] = {}
+        self._carried: dict[tuple[int, int], tuple[int, Stored, Stored]] = {}
 
     def __enter__(self) -> PairReader:
         self._before = self._stack.enter_context(open_raster(self.pair.before.path, self.pair.before.driver))
@@ -202,6 +223,38 @@ class PairReader:
         pixels, is_valid = self._read(self._after, self.pair.after, box, is_warped=not self.pair.same_grid)
         return _seen(pixels, is_valid, self._after_classes, self.pair.after, box)
 
+    def read_onward(self, box: Box, overlap: int) -> tuple[Stored, Stored, NDArray[np.bool_]]:
+        """Both dates of a plain pair on a block as they are stored, (bands, rows, cols), and validity.
+
+        The last ``overlap`` rows are held for the block below of the same columns: read from top to bottom,
+        no row is decoded twice.
+        """
+        place = (box.col, box.cols)
+        row, first, second = self._carried.pop(place, (-1, None, None))
+        if first is None or second is None or row != box.row or first.shape[1] >= box.rows:
+            before, after = self._stored(box)
+        else:
+            held = first.shape[1]
+            rest = self._stored(Box(box.row + held, box.col, box.rows - held, box.cols))
+            before, after = (
+                np.concatenate([first, rest[0]], axis=1),
+                np.concatenate([second, rest[1]], axis=1),
+            )
+        if 0 < overlap <= box.rows:
+            held_rows = before[:, -overlap:].copy(), after[:, -overlap:].copy()
+            self._carried[place] = (box.row + box.rows - overlap, *held_rows)
+        is_valid = _validity(before, self.pair.before)
+        is_valid &= _validity(after, self.pair.after)
+        return before, after, is_valid
+
+    def _stored(self, box: Box) -> tuple[Stored, Stored]:
+        window = Window(box.col, box.row, box.cols, box.rows)
+        before, after = (
+            read_part(source, window, list(info.indexes or range(1, info.bands + 1)), info.path)
+            for source, info in ((self._before, self.pair.before), (self._after, self.pair.after))
+        )
+        return before, after
+
     def _read(
         self, source: Any, info: RasterInfo, box: Box, *, is_warped: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -222,14 +275,8 @@ def _read(
     raw = read_part(source, window, indexes, info.path)
     if is_warped or (info.has_mask and info.nodata is None):
         is_valid = source.dataset_mask(window=window) > 0
-    elif info.nodata is not None and not np.isnan(info.nodata):
-        is_valid = (raw != np.asarray(info.nodata).astype(raw.dtype)).any(axis=0)
-    elif info.bands > 1 and info.grid.crs_wkt is not None:
-        is_valid = (
-            np.bitwise_or.reduce(raw, axis=0) != 0 if raw.dtype.kind in "ui" else (raw != 0).any(axis=0)
-        )
     else:
-        is_valid = np.ones(raw.shape[1:], bool)
+        is_valid = _validity(raw, info)
     pixels = raw.astype(np.float32)
     if raw.dtype.kind == "f":
         is_finite = np.isfinite(pixels).all(axis=0)
@@ -237,6 +284,20 @@ def _read(
     if not is_valid.all():
         pixels[:, ~is_valid] = 0.0
     return pixels, is_valid
+
+
+def _validity(raw: Stored, info: RasterInfo) -> NDArray[np.bool_]:
+    """Where the pixels themselves say that something was seen, (rows, cols)."""
+    is_valid: NDArray[np.bool_]
+    if info.nodata is not None and not np.isnan(info.nodata):
+        is_valid = (raw != np.asarray(info.nodata).astype(raw.dtype)).any(axis=0)
+    elif info.bands > 1 and info.grid.crs_wkt is not None:
+        is_valid = (
+            np.bitwise_or.reduce(raw, axis=0) != 0 if raw.dtype.kind in "ui" else (raw != 0).any(axis=0)
+        )
+    else:
+        is_valid = np.ones(raw.shape[1:], bool)
+    return is_valid
 
 
 def _seen(

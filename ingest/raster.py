@@ -159,7 +159,7 @@ def _crs(wkt: str) -> CRS:
     return CRS.from_epsg(epsg) if epsg else crs
 
 
-def describe_raster(path: Path, *, pixel_grid: bool = False) -> RasterInfo:
+def describe_raster(path: Path, *, pixel_grid: bool = False, sha256: str = "") -> RasterInfo:
     """Check one raster and say what it is; pixels are not decoded here.
 
     Parameters
@@ -168,6 +168,8 @@ def describe_raster(path: Path, *, pixel_grid: bool = False) -> RasterInfo:
         GeoTIFF or COG; PNG and JPEG only with ``pixel_grid``.
     pixel_grid : bool
         Accept a raster without georeferencing; its coordinates are then columns and rows.
+    sha256 : str
+        Of the file, where it is known already; else the file is read once for it.
 
     Raises
     ------
@@ -194,7 +196,7 @@ def describe_raster(path: Path, *, pixel_grid: bool = False) -> RasterInfo:
             acquired_at=acquired_at,
             acquired_from=acquired_from,
             sensor=source.tags().get("SENSOR"),
-            sha256=file_sha256(path),
+            sha256=sha256 or file_sha256(path),
             has_mask=_colour_bands(source) < source.count
             or any("per_dataset" in [flag.name for flag in flags] for flags in source.mask_flag_enums),
         )

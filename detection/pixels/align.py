@@ -10,6 +10,7 @@ dates between. A pair that is not registered is never compared.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -30,7 +31,7 @@ from detection.pixels.registration.resample import read_aligned
 from detection.pixels.registration.texture import WHOLE_PX, Texture, log_gradient
 from detection.pixels.registration.tiles import Coarse, coarse_shift, measure_tiles, tile_boxes
 from foundation.errors import InvalidInput
-from ingest.pair import Box, ImagePair, open_pair
+from ingest.pair import Box, ImagePair, PairReader, open_pair
 from ingest.raster import RasterGrid
 
 __all__ = ["Registration", "log_gradient", "read_aligned", "register", "register_chain"]
@@ -59,8 +60,15 @@ proven pairs close within 0.5 px (median), 0.9 px at most.
 """
 
 
-def register(pair: ImagePair, *, progress: Callable[[float], None] | None = None) -> Registration:
+def register(
+    pair: ImagePair,
+    *,
+    progress: Callable[[float], None] | None = None,
+    reader: PairReader | None = None,
+) -> Registration:
     """Measure how AFTER lies on BEFORE.
+
+    ``reader`` is the caller's, so that what it has decoded serves again; by default one is opened here.
 
     Pictures under 400 px are measured with tiles of 64 px; where these prove nothing, and where there is no
     texture to measure, the pair is taken as delivered, and status and note say so.
@@ -71,7 +79,7 @@ def register(pair: ImagePair, *, progress: Callable[[float], None] | None = None
         ``detection.pair.not_comparable``: too few tiles agree (below 0.2), or they disagree by ≥ 0.5 px;
         ``detection.pair.repeating_pattern``: another shift fits almost as well.
     """
-    fitted, common, coarse = _best_fit(pair, MAX_RESIDUAL_PX, progress)
+    fitted, common, coarse = _best_fit(pair, MAX_RESIDUAL_PX, progress, reader)
     if _is_proven(fitted, MAX_RESIDUAL_PX):
         _refuse_repeating(pair, coarse)
         return settled(fitted)
@@ -123,12 +131,15 @@ def register_chain(
 
 
 def _best_fit(
-    pair: ImagePair, limit_px: float, progress: Callable[[float], None] | None
+    pair: ImagePair,
+    limit_px: float,
+    progress: Callable[[float], None] | None,
+    held: PairReader | None = None,
 ) -> tuple[Registration, Box, Coarse]:
     """Climb the ladder until a step proves the registration; else the step with the most agreement."""
     shape = pair.grid.shape
     best: Registration | None = None
-    with pair.reader() as reader:
+    with nullcontext(held) if held is not None else pair.reader() as reader:
         texture = Texture(reader, shape)
         common = texture.common()
         side = _tile_side(common)

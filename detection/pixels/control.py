@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.pixels.detectors.base import gather
 from detection.pixels.detectors.cross_sensor import CrossSensor
 from ingest.pair import PairPixels
 
 SEED = 4108
 SPECKLE_LOOKS = 4.0
+SIGMA_PIXELS = 131_072
 
 
 def unchanged_twins(samples: Sequence[PairPixels], *, is_speckle: bool) -> list[PairPixels]:
@@ -26,8 +28,8 @@ def unchanged_twins(samples: Sequence[PairPixels], *, is_speckle: bool) -> list[
     if any(len(block.before) != len(block.after) for block in seen):
         fit = CrossSensor().fit(seen)
         return [fit.twin(block, SEED + number) for number, block in enumerate(seen)]
-    gaps = [block.after[:, block.is_valid] - block.before[:, block.is_valid] for block in seen]
-    joined = np.concatenate(gaps, axis=1)
+    before, after = gather(seen, SIGMA_PIXELS)
+    joined = (after - before).T
     middle = np.median(joined, axis=1)[:, None, None]
     sigma = 1.4826 * np.median(np.abs(joined - middle[:, :, 0]), axis=1)[:, None, None]
     return [_twin(block, number, middle, sigma, is_speckle) for number, block in enumerate(seen)]
@@ -42,9 +44,11 @@ def _twin(
         looks = random.gamma(SPECKLE_LOOKS, 1.0 / SPECKLE_LOOKS, before.shape)
         speckled = (before * np.sqrt(looks)).astype(np.float32)
         return PairPixels(before, speckled, block.is_valid, block.row, block.col)
-    each = sigma / np.sqrt(2.0)
-    first = before + each * random.standard_normal(before.shape)
-    second = before + middle + each * random.standard_normal(before.shape)
-    return PairPixels(
-        first.astype(np.float32), second.astype(np.float32), block.is_valid, block.row, block.col
-    )
+    each = (sigma / np.sqrt(2.0)).astype(np.float32)
+    first, second = (random.standard_normal(before.shape, np.float32) for _ in range(2))
+    first *= each
+    first += before
+    second *= each
+    second += before
+    second += middle.astype(np.float32)
+    return PairPixels(first, second, block.is_valid, block.row, block.col)

@@ -1,19 +1,23 @@
 """Independent blocks of pixels, in order: on threads, on processes, or on a Dask cluster; by setting.
 
-Results come back in the order of the blocks, whatever finished first. Each worker opens its own reader.
+Results come back row of blocks by row of blocks, whatever finished first. Each worker opens its own reader
+and keeps to its own columns of the scene: neighbouring blocks share blocks of the files, and what one worker
+has decoded no other needs to decode again.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Executor as Pool
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
+from multiprocessing import forkserver, get_context
 from typing import Any, Literal, Protocol, TypeVar
 
 from foundation.errors import InvalidInput, Unavailable
@@ -23,6 +27,10 @@ T = TypeVar("T")
 BLOCK_PX = 512
 """Both dates of a block of four bands, with what is computed from them, stay in the processor's cache."""
 MAX_RESTARTS = 3
+AHEAD = 3
+"""Blocks under way for each worker."""
+PRELOAD = "detection.pixels.scoring"
+"""What a worker process loads before it is given work."""
 Mode = Literal["threads", "processes", "dask"]
 Work = Callable[[PairReader, Box], T]
 
@@ -30,21 +38,55 @@ Work = Callable[[PairReader, Box], T]
 class Executor(Protocol):
     """Does work on blocks."""
 
+    def warm(self) -> None:
+        """Begin to start what will be needed, while the caller prepares the work."""
+        ...
+
     def run(
         self, pair: ImagePair, boxes: Sequence[Box], work: Work[T]
     ) -> Generator[tuple[Box, T], None, None]:
-        """Yield each box with its result; at most twice as many blocks as workers are under way."""
+        """Yield each box with its result; at most three blocks for each worker are under way.
+
+        Rows of blocks keep their order; within a row boxes come in any order.
+        """
         ...
 
 
-def block_boxes(shape: tuple[int, int], block_px: int = BLOCK_PX) -> list[Box]:
-    """The scene cut into blocks, row by row."""
-    rows, cols = shape
+def block_boxes(shape: tuple[int, int], block_px: int = BLOCK_PX, *, lead_px: int = 0) -> list[Box]:
+    """The scene cut into blocks, row by row.
+
+    Parameters
+    ----------
+    lead_px : int
+        All blocks but the first end so much before a multiple of ``block_px``: read with a halo of that
+        width they end on it, and need no pixel of the files' next blocks.
+    """
     return [
-        Box(row, col, min(block_px, rows - row), min(block_px, cols - col))
-        for row in range(0, rows, block_px)
-        for col in range(0, cols, block_px)
+        Box(row, col, last_row - row, last_col - col)
+        for row, last_row in _cuts(shape[0], block_px, lead_px)
+        for col, last_col in _cuts(shape[1], block_px, lead_px)
     ]
+
+
+def _cuts(length: int, block_px: int, lead_px: int) -> list[tuple[int, int]]:
+    starts = [0, *range(block_px - lead_px, length, block_px)]
+    if lead_px and len(starts) > 1 and length - starts[-1] <= lead_px:
+        starts.pop()  # the halo of the block before reads the rest anyway
+    return list(zip(starts, [*starts[1:], length], strict=True))
+
+
+def in_lanes(boxes: Sequence[Box], workers: int) -> list[tuple[int, Box]]:
+    """Boxes with the worker that does each: the same columns in every row, workers in turn within a row."""
+    ordered: list[tuple[int, Box]] = []
+    columns = sorted({box.col for box in boxes})
+    lane_of = {col: number * workers // len(columns) for number, col in enumerate(columns)}
+    for _, line in itertools.groupby(boxes, key=lambda box: box.row):
+        lanes: list[list[tuple[int, Box]]] = [[] for _ in range(workers)]
+        for box in line:
+            lanes[lane_of[box.col]].append((lane_of[box.col], box))
+        turns = itertools.zip_longest(*lanes)
+        ordered += [entry for turn in turns for entry in turn if entry is not None]
+    return ordered
 
 
 def default_workers() -> int:
@@ -78,31 +120,45 @@ class Threads:
 
     workers: int
 
+    def warm(self) -> None:
+        """Threads need no start."""
+
     def run(
         self, pair: ImagePair, boxes: Sequence[Box], work: Work[T]
     ) -> Generator[tuple[Box, T], None, None]:
         """See `Executor`."""
-        local = threading.local()
-        lock = threading.Lock()
-        with ExitStack() as readers, ThreadPoolExecutor(max_workers=self.workers) as pool:
-
-            def task(box: Box) -> T:
-                if not hasattr(local, "reader"):
-                    with lock:
-                        local.reader = readers.enter_context(pair.reader())
-                return work(local.reader, box)
-
+        if self.workers == 1:
+            with pair.reader() as reader:
+                for box in boxes:
+                    yield box, work(reader, box)
+            return
+        with ExitStack() as stack:
+            readers = [stack.enter_context(pair.reader()) for _ in range(self.workers)]
+            lanes: list[Pool] = [ThreadPoolExecutor(max_workers=1) for _ in readers]
             try:
-                yield from _in_order(boxes, lambda box: pool.submit(task, box), 2 * self.workers)
+                yield from _in_order(
+                    in_lanes(boxes, self.workers),
+                    lambda lane, box: lanes[lane].submit(work, readers[lane], box),
+                    AHEAD * self.workers,
+                )
             finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+                for pool in lanes:
+                    pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(frozen=True)
 class Processes:
-    """Processes of this machine; when one is killed the pool starts anew and its blocks are done again."""
+    """Processes of this machine; when one is killed the pools start anew and its blocks are done again.
+
+    They are forked off a server process that has the libraries loaded already and no threads.
+    """
 
     workers: int
+
+    def warm(self) -> None:
+        """Start the server; it loads the libraries while the caller goes on."""
+        forkserver.set_forkserver_preload([PRELOAD])
+        forkserver.ensure_running()
 
     def run(
         self, pair: ImagePair, boxes: Sequence[Box], work: Work[T]
@@ -114,17 +170,21 @@ class Processes:
         Unavailable
             ``detection.executor.workers_died``: three pools in a row lost a worker.
         """
-        left = list(boxes)
+        self.warm()
+        left = in_lanes(boxes, self.workers)
         restarts = 0
         while left:
-            pool = ProcessPoolExecutor(
-                self.workers,
-                mp_context=get_context("spawn"),
-                initializer=_start_worker,
-                initargs=(pair, work),
-            )
+            lanes: list[Pool] = [
+                ProcessPoolExecutor(
+                    1,
+                    mp_context=get_context("forkserver"),
+                    initializer=_start_worker,
+                    initargs=(pair, work),
+                )
+                for _ in range(self.workers)
+            ]
             try:
-                for box, result in _in_order(list(left), _to(pool), 2 * self.workers):
+                for box, result in _in_order(list(left), partial(_to, lanes), AHEAD * self.workers):
                     left.pop(0)
                     yield box, result
             except BrokenProcessPool as error:
@@ -132,7 +192,8 @@ class Processes:
                 if restarts > MAX_RESTARTS:
                     raise Unavailable("detection.executor.workers_died", restarts=restarts) from error
             finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+                for pool in lanes:
+                    pool.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(frozen=True)
@@ -141,6 +202,9 @@ class Dask:
 
     address: str
     workers: int
+
+    def warm(self) -> None:
+        """The cluster is there already, or starts with the run."""
 
     def run(
         self, pair: ImagePair, boxes: Sequence[Box], work: Work[T]
@@ -165,19 +229,19 @@ class Dask:
             shared = client.scatter((pair, work), broadcast=True, hash=False)
             lanes = max(len(client.scheduler_info()["workers"]), 1)
 
-            def submit(box: Box) -> Any:
+            def submit(_lane: int, box: Box) -> Any:
                 return client.submit(_work_there, shared, box, pure=False, retries=MAX_RESTARTS)
 
-            yield from _in_order(boxes, submit, 2 * lanes)
+            yield from _in_order([(0, box) for box in boxes], submit, AHEAD * lanes)
 
 
 def _in_order(
-    boxes: Sequence[Box], submit: Callable[[Box], Future[T]], ahead: int
+    boxes: Sequence[tuple[int, Box]], submit: Callable[[int, Box], Future[T]], ahead: int
 ) -> Generator[tuple[Box, T], None, None]:
     waiting: deque[tuple[Box, Future[T]]] = deque()
     try:
-        for box in boxes:
-            waiting.append((box, submit(box)))
+        for lane, box in boxes:
+            waiting.append((box, submit(lane, box)))
             if len(waiting) >= ahead:
                 first, future = waiting.popleft()
                 yield first, future.result()
@@ -198,8 +262,8 @@ def _start_worker(pair: ImagePair, work: Any) -> None:
     _here["work"] = work
 
 
-def _to(pool: ProcessPoolExecutor) -> Callable[[Box], Future[Any]]:
-    return lambda box: pool.submit(_work_here, box)
+def _to(lanes: Sequence[Pool], lane: int, box: Box) -> Future[Any]:
+    return lanes[lane].submit(_work_here, box)
 
 
 def _work_here(box: Box) -> Any:

@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from detection.pixels.align import Registration, read_aligned
 from detection.pixels.compiled import compiled_fast
 from detection.pixels.control import unchanged_twins
-from detection.pixels.detectors.base import Scorer
+from detection.pixels.detectors.base import (
+    OWN_LIMIT,
+    FloatGrid,
+    Scorer,
+    SquareScorer,
+    smoothed_square,
+)
 from detection.pixels.detectors.irmad import Irmad, IrmadFit
 from detection.pixels.detectors.registry import DETECTORS, PANELS, SensorChoice
 from detection.pixels.detectors.siamese import Siamese, SiameseFit
@@ -24,11 +30,12 @@ from detection.pixels.indices import BandRoles, band_roles
 from detection.pixels.kinds.surfaces import SurfaceModel
 from detection.pixels.net.inference import Weights
 from detection.pixels.normalise import Normalisation, fit_normalisation
-from detection.pixels.objects.recipes import HIGH, LOW, UNSEEN, packed
+from detection.pixels.objects.recipes import HIGH, LOW, UNSEEN, WITNESS_SHIFT, packed
+from detection.pixels.registration.tiles import is_sparse, tile_boxes
 from detection.pixels.screening import CloudScreen
 from detection.pixels.threshold import Cut, choose_cut
 from foundation.errors import InvalidInput
-from ingest.pair import Box, ImagePair, PairPixels
+from ingest.pair import Box, ImagePair, PairPixels, PairReader
 
 FINE_GSD_M = 5.0
 LOW_SHARE = 0.9
@@ -113,6 +120,36 @@ class Fit:
             codes = self.surfaces.codes(pixels.before, pixels.after, pixels.is_valid)
         return packed(levels, codes, witnesses)
 
+    @property
+    def takes_squares(self) -> bool:
+        """Whether `packed_squares` gives what `packed` gives: no surface codes, every score smoothed."""
+        return self.surfaces is None and all(
+            isinstance(self.scorers[name], SquareScorer) for name in self.deciding
+        )
+
+    def packed_squares(
+        self,
+        before: NDArray[Any],
+        after: NDArray[Any],
+        is_valid: NDArray[np.bool_],
+        inside: tuple[slice, slice],
+    ) -> NDArray[np.uint16]:
+        """As `packed`, from pixels as they are stored, (bands, rows, cols) of any type, on a part of them."""
+        own, smooth = [], []
+        is_whole = bool(is_valid.all())
+        for name in self.deciding:
+            scorer = self.scorers[name]
+            if isinstance(scorer, SquareScorer):
+                own.append(scorer.squares(before, after))
+                smooth.append(smoothed_square(own[-1], is_valid, scorer.smooth_sigma_px, is_whole=is_whole))
+        value = np.empty(is_valid[inside].shape, np.uint16)
+        corner = np.array([part.start for part in inside], np.int64)
+        scales = np.array([1.0 / self.cuts[name].value for name in self.deciding], np.float32)
+        low_share = np.float32(self.low_share)
+        for_numba = tuple(smooth), tuple(own)
+        _decide(*for_numba, is_valid, scales, np.float32(OWN_LIMIT), low_share, corner, value)
+        return value
+
     def report(self) -> dict[str, Any]:
         """What is stored with a run."""
         return {
@@ -125,6 +162,44 @@ class Fit:
             }
             for name, scorer in self.scorers.items()
         }
+
+
+@compiled_fast
+def _decide(
+    smooth: tuple[FloatGrid, ...],
+    own: tuple[FloatGrid, ...],
+    is_valid: NDArray[np.bool_],
+    scales: NDArray[np.float32],
+    limit: np.float32,
+    low_share: np.float32,
+    corner: NDArray[np.int64],
+    value: NDArray[np.uint16],
+) -> None:
+    """What `_limited_root`, `_hear`, `_level` and `recipes.packed` do in turn, line by line."""
+    rows, cols = value.shape
+    left = corner[1]
+    fused = np.empty(cols, np.float32)
+    heard = np.empty(cols, np.uint16)
+    voices = np.float32(len(smooth))
+    for row in range(rows):
+        at = row + corner[0]
+        fused[:] = 0.0
+        heard[:] = 0
+        for number in range(len(smooth)):
+            mean, alone = smooth[number][at], own[number][at]
+            scale, bit = scales[number], np.uint16(1 << (WITNESS_SHIFT + number))
+            for col in range(cols):
+                smoothed, most = mean[left + col], limit * alone[left + col]
+                square = smoothed if smoothed < most else most
+                relative = np.sqrt(square if square > np.float32(0.0) else np.float32(0.0)) * scale
+                fused[col] += relative
+                heard[col] |= bit if relative >= np.float32(1.0) else np.uint16(0)
+        line, seen = value[row], is_valid[at]
+        for col in range(cols):
+            share = fused[col] / voices
+            marked = heard[col] | (HIGH if share >= np.float32(1.0) else LOW)
+            shown = marked if share >= low_share else 0
+            line[col] = shown if seen[left + col] else UNSEEN
 
 
 @compiled_fast
@@ -160,17 +235,16 @@ def _level(
             levels[row, col] = level if is_valid[row, col] else UNSEEN
 
 
-def read_samples(pair: ImagePair, registration: Registration, screen: CloudScreen) -> list[PairPixels]:
-    """The whole of a small scene, else 40 blocks spread evenly over it.
+def read_samples(reader: PairReader, registration: Registration, screen: CloudScreen) -> list[PairPixels]:
+    """The whole of a small scene, else about 40 blocks spread evenly over it.
 
     Raises
     ------
     InvalidInput
         ``detection.pair.nothing_observed``.
     """
-    with pair.reader() as reader:
-        boxes = _sample_boxes(pair.grid.shape)
-        samples = [screen.screened(read_aligned(reader, box, registration), box) for box in boxes]
+    boxes = _sample_boxes(reader.pair.grid.shape)
+    samples = [screen.screened(read_aligned(reader, box, registration), box) for box in boxes]
     observed = sum(int(block.is_valid.sum()) for block in samples)
     if observed < MIN_OBSERVED_PX:
         raise InvalidInput("detection.pair.nothing_observed", pixels=observed)
@@ -230,6 +304,9 @@ def _sample_boxes(shape: tuple[int, int]) -> list[Box]:
     rows, cols = shape
     if rows * cols <= WHOLE_SAMPLE_PX:
         return [Box(0, 0, rows, cols)]
+    scene = Box(0, 0, rows, cols)
+    if is_sparse(scene, SAMPLE_SIDE_PX):
+        return tile_boxes(scene, SAMPLE_SIDE_PX)
     side_rows, side_cols = min(SAMPLE_SIDE_PX, rows), min(SAMPLE_SIDE_PX, cols)
     across = max(1, round((SAMPLE_BLOCKS * cols / rows) ** 0.5))
     down = max(1, -(-SAMPLE_BLOCKS // across))

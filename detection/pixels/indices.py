@@ -69,8 +69,14 @@ def band_roles(info: RasterInfo, samples: Sequence[PairPixels]) -> BandRoles:
 
 
 def _reflectance_scale(info: RasterInfo, samples: Sequence[PairPixels]) -> float | None:
-    values = [block.before[:, block.is_valid].ravel()[::7] for block in samples if block.is_valid.any()]
-    if not values or info.dtype == "uint8":
+    if info.dtype == "uint8":
+        return None
+    values = [
+        (block.before if block.is_valid.all() else block.before[:, block.is_valid]).ravel()[::7]
+        for block in samples
+        if block.is_valid.any()
+    ]
+    if not values:
         return None
     joined = np.concatenate(values)
     middle, high = float(np.median(joined)), float(np.percentile(joined, 99.9))

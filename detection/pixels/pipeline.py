@@ -123,6 +123,7 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     spool: Path | None = None,
     is_typed: bool = True,
     weights: Weights | None = None,
+    sha256: tuple[str, str] | None = None,
 ) -> Detection:
     """Find what changed between two rasters of one place (GeoTIFF, COG; pictures with ``pixel_grid``).
 
@@ -146,6 +147,8 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
         Whether each object is looked at again to tell what it is; else all are ``other``.
     weights : Weights, optional
         Of the net; by default those that the product ships.
+    sha256 : (str, str), optional
+        Of both files, where known: see `ingest.pair.open_pair`.
 
     Raises
     ------
@@ -155,12 +158,16 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     tell = progress or _silent
     tell("open", 0.0)
     dates = before_date, after_date
-    pair, choice = _opened(before, after, sensor, pixel_grid=pixel_grid, gsd_m=gsd_m, dates=dates)
+    workers = executor or Threads(default_workers())
+    workers.warm()
+    pair, choice = _opened(
+        before, after, sensor, pixel_grid=pixel_grid, gsd_m=gsd_m, dates=dates, sha256=sha256
+    )
     run = _prepared(pair, choice, through, cloud_mask, weights=weights, tell=tell)
     run = replace(run, min_area_m2=min_area_m2, is_typed=is_typed)
     scores = score_scene(
         run.block,
-        executor=executor or Threads(default_workers()),
+        executor=workers,
         block_px=block_px or run.block_px,
         progress=lambda share: tell("score", share),
         cancel=cancel,
@@ -177,6 +184,7 @@ def _opened(
     pixel_grid: bool,
     gsd_m: float | None,
     dates: tuple[str | None, str | None],
+    sha256: tuple[str, str] | None = None,
 ) -> tuple[ImagePair, SensorChoice]:
     pair = open_pair(
         before,
@@ -186,6 +194,7 @@ def _opened(
         after_date=dates[1],
         allow_different_bands=sensor in ("auto", "cross"),
         gsd_m=gsd_m,
+        sha256=sha256,
     )
     return pair, choose_sensor(pair.before, pair.after, sensor)
 
@@ -200,19 +209,21 @@ def _prepared(
     tell: Progress,
 ) -> _Run:
     """Register the pair and fit the panel on its samples."""
-    tell("register", 0.0)
-    registration = _registered(pair, through, tell)
-    tell("fit", 0.0)
-    screen = CloudScreen.of(pair, cloud_mask)
-    samples = read_samples(pair, registration, screen)
+    with pair.reader() as reader:
+        tell("register", 0.0)
+        registration = _registered(reader, through, tell)
+        tell("fit", 0.0)
+        screen = CloudScreen.of(pair, cloud_mask)
+        samples = read_samples(reader, registration, screen)
     return _Run(pair, choice, registration, screen, fit_panel(pair, choice, samples, weights), samples)
 
 
-def _registered(pair: ImagePair, through: Sequence[Path], tell: Progress) -> Registration:
+def _registered(reader: PairReader, through: Sequence[Path], tell: Progress) -> Registration:
+    pair = reader.pair
     if through:
         dates = [pair.before.path, *through, pair.after.path]
         return register_chain(dates, pixel_grid=pair.grid.crs_wkt is None)
-    return register(pair, progress=lambda share: tell("register", share))
+    return register(pair, progress=lambda share: tell("register", share), reader=reader)
 
 
 def _silent(_stage: str, _share: float) -> None:

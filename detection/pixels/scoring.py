@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +43,23 @@ class ScoreBlock:
         least = max(self.fit.halo_px, HALO_PX if self.fit.surfaces is not None else 0)
         return -(-least // HALO_STEP_PX) * HALO_STEP_PX if least > HALO_PX else least
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether pixels can be scored as they lie in the files, not moved, not hidden, not converted."""
+        is_as_stored = self.pair.same_grid and self.registration.is_identity() and self.screen.mask is None
+        return is_as_stored and self.pair.is_plain and self.fit.takes_squares
+
+    @property
+    def lead_px(self) -> int:
+        """By how much blocks end before the files' blocks do: what the halo reaches over."""
+        return self.halo_px if self.halo_px <= HALO_PX else 0
+
     def __call__(self, reader: PairReader, box: Box) -> NDArray[np.uint16]:
         """Packed scores of the block, uint16 (rows, cols)."""
         outer = box.grown(self.halo_px, self.pair.grid.shape)
+        if self.is_plain:
+            before, after, is_valid = reader.read_onward(outer, 2 * self.halo_px)
+            return self.fit.packed_squares(before, after, is_valid, box.inside(outer))
         pixels = self.screen.screened(read_aligned(reader, outer, self.registration), outer)
         return np.ascontiguousarray(self.fit.packed(pixels)[box.inside(outer)])
 
@@ -72,7 +87,7 @@ def score_scene(
         ``detection.pair.cancelled`` when ``cancel()`` says so between blocks.
     """
     shape = work.pair.grid.shape
-    boxes = block_boxes(shape, block_px)
+    boxes = block_boxes(shape, block_px, lead_px=min(work.lead_px, block_px // 2))
     kept = _Spool(None if spool is None else spool / f"blocks-{block_px}", shape)
     waiting = [box for box in boxes if not kept.has(box.row)]
     results = executor.run(work.pair, waiting, work)
@@ -90,7 +105,7 @@ def score_scene(
                 raise Conflict("detection.pair.cancelled")
         if strip is not None:
             kept.put(row, Runs.of(strip, first_row=row, rows=shape[0]))
-    return Runs.joined([kept.get(row) for row in range(0, shape[0], block_px)], shape)
+    return Runs.joined([kept.get(row) for row in sorted({box.row for box in boxes})], shape)
 
 
 class _Spool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -59,6 +59,20 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class SquareScorer(Scorer, Protocol):
+    """A fitted detector whose score is `smoothed_root` of something known of each pixel alone."""
+
+    def squares(self, before: NDArray[Any], after: NDArray[Any]) -> FloatGrid:
+        """Squares of the score before smoothing, float32 (rows, cols); inputs of any type."""
+        ...
+
+    @property
+    def smooth_sigma_px(self) -> float:
+        """Spread of the smoothing."""
+        ...
+
+
 class Detector(Protocol):
     """A way to score change between two aligned dates."""
 
@@ -104,17 +118,24 @@ def smoothed_root(square: FloatGrid, is_valid: NDArray[np.bool_], sigma_px: floa
     square : ndarray, shape (rows, cols), float32
         Overwritten where not valid.
     """
-    is_whole = bool(is_valid.all())
+    smooth = smoothed_square(square, is_valid, sigma_px, is_whole=bool(is_valid.all()))
+    _limited_root(smooth, square, OWN_LIMIT if sigma_px > 0 else 1.0)
+    if not is_valid.all():
+        smooth[~is_valid] = 0.0
+    return smooth
+
+
+def smoothed_square(
+    square: FloatGrid, is_valid: NDArray[np.bool_], sigma_px: float, *, is_whole: bool
+) -> FloatGrid:
+    """The Gaussian mean of `smoothed_root` alone; ``square`` is set to 0 where not valid."""
     if not is_whole:
         square[~is_valid] = 0.0
-    smooth = square
-    if sigma_px > 0:
-        smooth = _blurred(square, sigma_px)
-        if not is_whole:
-            smooth /= np.maximum(_blurred(is_valid.astype(np.float32), sigma_px), 1e-3)
-    _limited_root(smooth, square, OWN_LIMIT if sigma_px > 0 else 1.0)
+    if sigma_px <= 0:
+        return square.copy()
+    smooth = _blurred(square, sigma_px)
     if not is_whole:
-        smooth[~is_valid] = 0.0
+        smooth /= np.maximum(_blurred(is_valid.astype(np.float32), sigma_px), 1e-3)
     return smooth
 
 

@@ -25,6 +25,7 @@ from ingest.pair import PairPixels
 SAMPLE_PIXELS = 131_072
 MIN_PIXELS = 64
 LINE_PIXELS = 32_768
+TRIMS, KEPT_SHARE = 10, 0.6
 SMOOTH_SIGMA_PX = 1.0
 
 
@@ -35,14 +36,19 @@ class ChangeVectorFit:
     gain: NDArray[np.float32]
     offset: NDArray[np.float32]
     sigma: NDArray[np.float32]
+    smooth_sigma_px: float = SMOOTH_SIGMA_PX
 
     def score(self, pixels: PairPixels) -> FloatGrid:
         """Root mean square of the standardised band differences, smoothed; 0 where not valid."""
-        bands = len(self.gain)
-        total = np.empty(pixels.is_valid.shape, np.float32)
-        scale = 1.0 / (self.sigma * np.float32(np.sqrt(bands)))
-        _mean_square(pixels.before, pixels.after, self.gain, self.offset, scale.astype(np.float32), total)
-        return smoothed_root(total, pixels.is_valid, SMOOTH_SIGMA_PX)
+        return smoothed_root(self.squares(pixels.before, pixels.after), pixels.is_valid, self.smooth_sigma_px)
+
+    def squares(self, before: NDArray[Any], after: NDArray[Any]) -> FloatGrid:
+        """Mean square of the standardised differences of each pixel."""
+        total = np.empty(before.shape[1:], np.float32)
+        scale = 1.0 / (self.sigma * np.float32(np.sqrt(len(self.gain))))
+        before, after = np.ascontiguousarray(before), np.ascontiguousarray(after)
+        _mean_square(before, after, self.gain, self.offset, scale.astype(np.float32), total)
+        return total
 
     def report(self) -> Mapping[str, Any]:
         """Gains and offsets between the dates."""
@@ -55,8 +61,8 @@ class ChangeVectorFit:
 
 @compiled_fast
 def _mean_square(
-    before: FloatGrid,
-    after: FloatGrid,
+    before: NDArray[Any],
+    after: NDArray[Any],
     gain: NDArray[np.float32],
     offset: NDArray[np.float32],
     scale: NDArray[np.float32],
@@ -70,7 +76,7 @@ def _mean_square(
             first, second = before[band, row], after[band, row]
             slope, rest, unit = gain[band], offset[band], scale[band]
             for col in range(cols):
-                shift = (second[col] - slope * first[col] - rest) * unit
+                shift = (np.float32(second[col]) - slope * np.float32(first[col]) - rest) * unit
                 out[col] += shift * shift
 
 
@@ -103,23 +109,63 @@ class ChangeVector:
 def _robust_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float]:
     """Reduced major axis through the densest 60 %, iterated from the quartiles."""
     step = max(1, len(x) // LINE_PIXELS)
-    x, y = x[::step], y[::step]
+    x, y = np.ascontiguousarray(x[::step]), np.ascontiguousarray(y[::step])
     (x_low, x_mid, x_high), (y_low, y_mid, y_high) = (
         np.percentile(x, (25, 50, 75)),
         np.percentile(y, (25, 50, 75)),
     )
     gain = (y_high - y_low) / (x_high - x_low) if x_high > x_low and y_high > y_low else 1.0
     offset = y_mid - gain * x_mid
-    residual = y - gain * x - offset
-    for _ in range(10):
-        is_kept = np.abs(residual) <= np.percentile(np.abs(residual), 60)
-        x_sigma, y_sigma = x[is_kept].std(), y[is_kept].std()
+    far = np.abs(y - gain * x - offset)
+    for _ in range(TRIMS):
+        x_mean, x_sigma, y_mean, y_sigma = _moments_within(x, y, far, _percentile(far, KEPT_SHARE))
         if x_sigma < 1e-9 or y_sigma < 1e-9:
             break
+        before = gain, offset
         gain = y_sigma / x_sigma
-        offset = y[is_kept].mean() - gain * x[is_kept].mean()
-        residual = y - gain * x - offset
+        offset = y_mean - gain * x_mean
+        if before == (gain, offset):
+            break  # the same pixels were kept
+        _distances(x, y, gain, offset, far)
+    residual = y - gain * x - offset
     middle = float(np.median(residual))
     sigma = 1.4826 * float(np.median(np.abs(residual - middle)))
     spread = max(float(x.std()), float(y.std()), 1e-6)
     return float(gain), float(offset) + middle, max(sigma, 1e-3 * spread)
+
+
+def _percentile(values: NDArray[np.float64], share: float) -> float:
+    """As `numpy.percentile` does, by one partition."""
+    place = share * (len(values) - 1)
+    low = int(place)
+    high = min(low + 1, len(values) - 1)
+    parted = np.partition(values, (low, high) if high > low else low)
+    return float(parted[low] + (place - low) * (parted[high] - parted[low]))
+
+
+@compiled_fast
+def _moments_within(
+    x: NDArray[np.float64], y: NDArray[np.float64], far: NDArray[np.float64], limit: float
+) -> tuple[float, float, float, float]:
+    """Mean and standard deviation of x, then of y, over the points not farther than the limit."""
+    count, x_sum, y_sum = 0.0, 0.0, 0.0
+    for at in range(len(x)):
+        kept = 1.0 if far[at] <= limit else 0.0
+        count += kept
+        x_sum += kept * x[at]
+        y_sum += kept * y[at]
+    x_mean, y_mean = x_sum / count, y_sum / count
+    x_square, y_square = 0.0, 0.0
+    for at in range(len(x)):
+        kept = 1.0 if far[at] <= limit else 0.0
+        x_square += kept * (x[at] - x_mean) ** 2
+        y_square += kept * (y[at] - y_mean) ** 2
+    return x_mean, np.sqrt(x_square / count), y_mean, np.sqrt(y_square / count)
+
+
+@compiled_fast
+def _distances(
+    x: NDArray[np.float64], y: NDArray[np.float64], gain: float, offset: float, far: NDArray[np.float64]
+) -> None:
+    for at in range(len(x)):
+        far[at] = abs(y[at] - gain * x[at] - offset)

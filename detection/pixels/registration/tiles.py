@@ -20,6 +20,9 @@ from detection.pixels.registration.texture import Grid, Texture, correlation
 from ingest.pair import Box
 
 TILES_ACROSS = 10
+SPARSE_ACROSS = 6
+"""Where tiles lie far apart fewer do: 36 fix a similarity and a slow field, and each costs the decoding of a
+whole file block. The sample of the fit lies in the same blocks."""
 COARSE_SIDE_PX = 512
 COARSE_REACH_PX = 64
 ECC_STEPS = 30
@@ -59,16 +62,29 @@ class Coarse:
 def tile_boxes(common: Box, side: int) -> list[Box]:
     """At most 10 × 10 tiles, about evenly spread, overlapping by half where the scene is small."""
 
+    is_far = is_sparse(common, side)
+
     def starts(first: int, length: int) -> list[int]:
+        if is_far:
+            return _sparse_starts(first, length, side)
         count = min(max(2 * (length // side) - 1, 1), TILES_ACROSS)
-        even = [first + round(i * (length - side) / max(count - 1, 1)) for i in range(count)]
-        return even if length < SPARSE_SIDES * side else [_within_block(start, side) for start in even]
+        return [first + round(i * (length - side) / max(count - 1, 1)) for i in range(count)]
 
     return [
         Box(row, col, side, side)
         for row in starts(common.row, common.rows)
         for col in starts(common.col, common.cols)
     ]
+
+
+def is_sparse(common: Box, side: int) -> bool:
+    """Whether tiles of that side lie file blocks apart."""
+    return min(common.rows, common.cols) >= SPARSE_SIDES * side
+
+
+def _sparse_starts(first: int, length: int, side: int) -> list[int]:
+    even = [first + round(i * (length - side) / (SPARSE_ACROSS - 1)) for i in range(SPARSE_ACROSS)]
+    return [min(_within_block(start, side), first + length - side) for start in even]
 
 
 def _within_block(start: int, side: int) -> int:
@@ -84,11 +100,9 @@ def coarse_shift(texture: Texture, common: Box, *, is_whole: bool) -> Coarse:
     step = 2 if is_whole and min(rows, cols) > COARSE_SIDE_PX else 1
     reach = min(COARSE_REACH_PX * (2 if is_whole else 1), side_rows // 4, side_cols // 4) // step
     total, windows = np.zeros((2 * reach + 1, 2 * reach + 1)), 0
-    is_sparse = min(rows, cols) >= SPARSE_SIDES * COARSE_SIDE_PX
-    for row in sorted({common.row + round(i * (rows - side_rows) / 2) for i in range(3)}):
-        for col in sorted({common.col + round(i * (cols - side_cols) / 2) for i in range(3)}):
-            at = (_within_block(row, side_rows), _within_block(col, side_cols)) if is_sparse else (row, col)
-            grids = texture.centred(Box(*at, side_rows, side_cols))
+    for row in _coarse_starts(common.row, rows, side_rows):
+        for col in _coarse_starts(common.col, cols, side_cols):
+            grids = texture.centred(Box(row, col, side_rows, side_cols))
             if grids is not None:
                 windows += 1
                 total += correlation(_reduced(grids[0], step), _reduced(grids[1], step), reach)
@@ -101,6 +115,14 @@ def coarse_shift(texture: Texture, common: Box, *, is_whole: bool) -> Coarse:
     rival = (float(other.max()) - middle) / max(float(total.max()) - middle, 1e-12)
     shift = (float(step * (col - reach)), float(step * (row - reach)))
     return Coarse(shift, float(total.max()) / windows, rival)
+
+
+def _coarse_starts(first: int, length: int, side: int) -> list[int]:
+    """Three windows along a side; where they lie far apart, in blocks that hold tiles as well."""
+    if side < COARSE_SIDE_PX or length < SPARSE_SIDES * COARSE_SIDE_PX:
+        return sorted({first + round(i * (length - side) / 2) for i in range(3)})
+    tiles = _sparse_starts(first, length, side)
+    return [tiles[0], tiles[SPARSE_ACROSS // 2], tiles[-1]]
 
 
 def measure_tiles(
