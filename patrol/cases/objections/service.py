@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from detection import redrawing
 from detection import service as detection
+from detection.desk import redrawing
 from detection.desk import service as desk
 from detection.judging.corrections import Correction
 from foundation.access import Actor

@@ -25,7 +25,7 @@ from foundation.crs import ellipsoidal_area_m2
 from foundation.errors import InvalidInput, NotFound
 from foundation.ids import derived_id
 
-CLASSES_FILE = Path(__file__).resolve().parents[1] / "data" / "reference" / "change_classes.toml"
+CLASSES_FILE = Path(__file__).resolve().parents[2] / "data" / "reference" / "change_classes.toml"
 RIGHT = "objection.decide"
 
 
