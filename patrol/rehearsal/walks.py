@@ -60,7 +60,7 @@ def walk_of(
         Of the same village at the same time: the one that a carried phone goes with.
     """
     village = city.villages[int(rng.integers(person.villages[0], person.villages[1] + 1))]
-    honest = _honest(village.outline, start, rng, minutes=minutes)
+    honest = honest_walk(village.outline, start, rng, minutes=minutes)
     make = CHEATS.get(person.character)
     if make is None:
         return honest
@@ -80,7 +80,9 @@ class Cheat:
     colleague: Walk | None
 
 
-def _honest(ground: shapely.Polygon, start: datetime, rng: np.random.Generator, *, minutes: float) -> Walk:
+def honest_walk(
+    ground: shapely.Polygon, start: datetime, rng: np.random.Generator, *, minutes: float
+) -> Walk:
     """On foot along a round of one's own, with pauses, and a receiver that wanders."""
     plane, half = _plane(ground)
     corners = rng.uniform(-0.85, 0.85, size=(int(rng.integers(5, 9)), 2)) * half
@@ -202,7 +204,7 @@ def _elsewhere(cheat: Cheat) -> Walk:
     away = shapely.transform(
         cheat.ground, lambda points: points + np.array([1.5 * (east - west), 1.5 * (north - south)])
     )
-    return _honest(away, cheat.start, cheat.rng, minutes=30.0)
+    return honest_walk(away, cheat.start, cheat.rng, minutes=30.0)
 
 
 def _driven(cheat: Cheat) -> Walk:

@@ -108,7 +108,7 @@ def cover(cropland: Cropland, walked: Walked) -> list[Coverage]:
         counts = np.zeros(len(cropland.keys) + 1)
         counts[: len(near)] = near
         np.divide(counts[1:], cropland.nodes, out=shares, where=cropland.nodes > 0)
-        lonlat = walked.tracks.lonlat_deg()[places]
+        lonlat = walked.tracks.lonlat_deg(places)
         for place in np.flatnonzero(cropland.nodes < SMALL_NODES).tolist():
             shares[place] = _exact_share(cropland.fields[place], lonlat, starts)
     return [

@@ -145,12 +145,12 @@ def in_ground(
         reach,
     )
     open_fixes = np.flatnonzero(found == 2)
-    if len(open_fixes):
-        outing = np.searchsorted(tracks.starts, open_fixes, side="right") - 1
-        for number in np.unique(outing):
-            places = open_fixes[outing == number]
-            ground = shapely.union_all(list(grounds.shapes[own[number, 0] : own[number, 1] + 1]))
-            found[places] = near_ground(tracks.lonlat_deg()[places], ground, margin_m=margin_m)
+    lonlat = tracks.lonlat_deg(open_fixes)
+    outing = np.searchsorted(tracks.starts, open_fixes, side="right") - 1
+    for number in np.unique(outing):
+        mine = outing == number
+        ground = shapely.union_all(list(grounds.shapes[own[number, 0] : own[number, 1] + 1]))
+        found[open_fixes[mine]] = near_ground(lonlat[mine], ground, margin_m=margin_m)
     good = _per_outing(found == 1, tracks.starts)
     usable = _per_outing(codes == kernels.USABLE, tracks.starts)
     share = np.full(len(tracks), np.nan)

@@ -72,7 +72,9 @@ class Tracks:
         """Fixes of all outings."""
         return len(self.ticks)
 
-    def lonlat_deg(self, where: NDArray[np.bool_] | slice = slice(None)) -> NDArray[np.float64]:
+    def lonlat_deg(
+        self, where: NDArray[np.bool_] | NDArray[np.int64] | slice = slice(None)
+    ) -> NDArray[np.float64]:
         """Positions (k, 2) in degrees, lon before lat."""
         return np.column_stack([self.lon[where], self.lat[where]]) / DEGREE_UNITS
 
