@@ -14,25 +14,32 @@ from starlette.middleware.gzip import GZipMiddleware
 from foundation.runtime import Runtime
 from webmap import pages
 from webmap.api import (
-    assignments,
     cameras,
     config,
     divisions,
-    evidence,
     health,
     leads,
     live,
-    moves,
     patches,
     quality,
     reports,
     scenes,
     session,
     tiles,
-    visits,
     work,
 )
-from webmap.api.casework import cases, custody, judgement, paper_templates, papers, statistics
+from webmap.api.casework import (
+    assignments,
+    cases,
+    custody,
+    evidence,
+    judgement,
+    moves,
+    paper_templates,
+    papers,
+    statistics,
+    visits,
+)
 from webmap.deps import Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers

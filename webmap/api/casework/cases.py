@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from foundation.errors import InvalidInput
 from patrol import casework
 from webmap import drawer
-from webmap.api.moves import CONFLICTS
+from webmap.api.casework.moves import CONFLICTS
 from webmap.deps import Caller, ExpectedVersion, SignedIn, noun_router
 from webmap.schemas.basics import Geometry
 from webmap.schemas.cases import (
