@@ -70,6 +70,7 @@ NUMBERED = {
 NUMERALS = {2: "二", 3: "三", 5: "五", 7: "七", 10: "十", 15: "十五", 30: "三十", 60: "六十", 90: "九十"}
 POINTS_MAX = 40
 TEXT_MAX = 900
+BRIEF_MAX = 130
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def derived(stored: Stored, values: Mapping[str, Any]) -> Facts:
     fine = values.get("fine_yuan")
     limits = fine_limits(signed_violation(stored), values.get("unlawful_m2"))
     found: Facts = {
+        **{f"{name}_brief": _brief(values.get(f"{name}_note")) for name in ("verdict", "visit")},
         "fine_capital": capital_yuan(float(fine)) if fine else None,
         "fine_min_yuan": limits[0] if limits else None,
         "fine_max_yuan": limits[1] if limits else None,
@@ -387,6 +389,10 @@ def _piece(no: int, row: EvidenceView) -> Facts:
         "by": row.by_name,
         "digest": row.sha256[:16],
     }
+
+
+def _brief(text: str | None) -> str | None:
+    return text if text is None or len(text) <= BRIEF_MAX else text[: BRIEF_MAX - 1] + "…"
 
 
 def _boundary(outline: shapely.MultiPolygon) -> tuple[list[Facts], str]:

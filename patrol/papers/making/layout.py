@@ -34,6 +34,8 @@ BODY, HEAD, TITLE = "仿宋", "黑体", "方正小标宋简体"
 BUILT_AT = datetime(2026, 1, 1, tzinfo=SHANGHAI)
 LINE_END = re.compile(r" ?// ?")
 CELL_MARK = re.compile(r"\s*(?:>(?P<span>\d+)|\^(?P<height>\d+))\s*$")
+ROOMY_SIZE, ROOMY_MM = 11.0, 9.0
+"""Rows of a form with type of this size are at least so high."""
 LEFT, CENTER, RIGHT = WD_ALIGN_PARAGRAPH.LEFT, WD_ALIGN_PARAGRAPH.CENTER, WD_ALIGN_PARAGRAPH.RIGHT
 
 
@@ -179,7 +181,7 @@ def _paragraph(document: Any, line: str) -> None:
         form.right_indent = Pt(style.right_signs * style.size)
     if style.line:
         form.line_spacing = Pt(style.line)
-    form.keep_with_next = name in {"head", "sign"}
+    form.keep_with_next = True if name in {"head", "sign"} else None
     if name == "sign" and len(document.paragraphs) > 1:
         # The signature never stands on a page of its own.
         document.paragraphs[-2].paragraph_format.keep_with_next = True
@@ -203,8 +205,9 @@ def _table(document: Any, head: str, rows: Sequence[Row]) -> None:
         column.width = Mm(width)
     for place, row in enumerate(rows):
         line = table.rows[place]
-        if row.height_mm:
-            line.height, line.height_rule = Mm(row.height_mm), WD_ROW_HEIGHT_RULE.AT_LEAST
+        height_mm = row.height_mm or (ROOMY_MM if points >= ROOMY_SIZE else 0.0)
+        if height_mm:
+            line.height, line.height_rule = Mm(height_mm), WD_ROW_HEIGHT_RULE.AT_LEAST
         _keep_whole(line)
         for cell, first, last in _spread(row, len(widths)):
             target = line.cells[first]

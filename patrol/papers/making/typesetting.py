@@ -321,7 +321,7 @@ class _Form:
             _points(found, "w:ind", "w:left"),
             _points(found, "w:ind", "w:right"),
             leading,
-            "true" if keep is not None else "false",
+            "true" if keep is not None and keep.get(qn("w:val")) not in {"0", "false"} else "false",
             float(exact) / 20 if exact and is_exact else 0.0,
         )
 
