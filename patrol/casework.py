@@ -17,7 +17,7 @@ from patrol.cases.objections.service import decide_objection, raise_objection, w
 from patrol.cases.pausing import pause_case, resume_case
 from patrol.cases.reasons import reasons
 from patrol.cases.stages import pause_rules
-from patrol.cases.succession import end_post, leave_all_posts, rehome, vacate_post
+from patrol.cases.succession import end_post, leave_all_posts, ownerless, rehome, vacate_post
 from patrol.cases.tables import ObjectionRow
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "leave_all_posts",
     "objections_of",
     "open_objections",
+    "ownerless",
     "pause_case",
     "raise_objection",
     "rehome",

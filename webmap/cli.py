@@ -7,12 +7,20 @@ from typing import Annotated
 
 import typer
 
+cases_app = typer.Typer(help="案件：全程演练。The life of a case, rehearsed.", no_args_is_help=True)
+
+
+@cases_app.callback()
+def cases() -> None:
+    """案件。Cases."""
+
 
 def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
     from webmap import serve_cli  # the package holds no code, so nothing else names it
 
     app.command("demo")(demo)
+    app.add_typer(cases_app, name="cases")
     serve_cli.register(app)
 
 
@@ -37,3 +45,19 @@ def demo(
     if not no_serve:
         check_port(settings.host, settings.port)
     run_demo(settings, size=size, seed=seed, fresh=fresh, serve=not no_serve, json_file=json_file)  # type: ignore[arg-type]
+
+
+@cases_app.command("rehearse")
+def rehearse(
+    json_file: Annotated[Path | None, typer.Option("--json", help="结果写入文件 Result as JSON.")] = None,
+    size: Annotated[str, typer.Option(help="small | demo")] = "small",
+    seed: Annotated[int, typer.Option(help="随机种子 Seed of the county.")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="保留演练库 Keep its database.")] = False,
+) -> None:
+    """演练：演示县域的图斑走完案件的每个分支。Every branch of the life of a case, with time travel."""
+    from foundation.settings import read_settings
+    from webmap.demo.rehearse_command import rehearse as run
+
+    if size not in {"small", "demo"}:
+        raise typer.BadParameter("small | demo", param_hint="--size")
+    run(read_settings(), size=size, seed=seed, json_file=json_file, keeps=keep)  # type: ignore[arg-type]

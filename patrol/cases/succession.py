@@ -96,6 +96,12 @@ def leave_all_posts(session: Session, actor: Actor, account_id: UUID, *, now: da
     return rehome(session, actor, now=now)
 
 
+def ownerless(session: Session, actor: Actor, *, now: datetime) -> list[UUID]:
+    """Patches of open cases whose owner, or the holder of a task, is gone: none, if all is well."""
+    require(actor, "patch.view")
+    return store.orphaned_cases(session, now.astimezone(SHANGHAI).date())
+
+
 def rehome(session: Session, actor: Actor, *, now: datetime) -> list[UUID]:
     """Give every open case, task and objection whose owner is gone to whoever stands in or above.
 
