@@ -61,6 +61,18 @@ def test_bulletins_of_the_weeks_and_the_ranking_are_issued(demo_result: dict[str
     assert ("monthly_ranking", "2026-09") in issued
 
 
+def test_cameras_speak_each_event_once_and_some_wait_for_a_person(
+    demo_result: dict[str, Any], demo_installation: Installation
+) -> None:
+    fates = "SELECT fate, count(*) FROM camera_event GROUP BY 1 ORDER BY 1"
+    assert ask(demo_installation, fates) == [("new", 6), ("repeated", 1)]
+    attached = (
+        "SELECT p.lead_id IS NOT NULL, count(*) FROM lead l LEFT JOIN patch_lead p"
+        " ON p.lead_id = l.lead_id AND p.detached_at IS NULL WHERE l.source = 'camera' GROUP BY 1 ORDER BY 1"
+    )
+    assert ask(demo_installation, attached) == [(False, 4), (True, 2)]
+
+
 def test_a_second_demo_reuses_what_stands(
     demo_result: dict[str, Any], demo_installation: Installation
 ) -> None:
@@ -111,7 +123,8 @@ def test_killed_at_any_step_the_next_start_goes_on(installation: Installation, s
     )
     assert ask(installation, doubled) == [(0,)]
     orphans = (
-        "SELECT count(*) FROM lead l WHERE NOT EXISTS (SELECT FROM patch_lead p WHERE p.lead_id = l.lead_id)"
+        "SELECT count(*) FROM lead l WHERE l.source <> 'camera'"
+        " AND NOT EXISTS (SELECT FROM patch_lead p WHERE p.lead_id = l.lead_id)"
     )
     assert ask(installation, orphans) == [(0,)]
     gaps = "SELECT max(right(number, 4)::int) - count(*) FROM patch WHERE left(number, 6) = '410883'"

@@ -42,13 +42,14 @@ def draw_photo(
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, SIZE[1] - 96, SIZE[0], SIZE[1]), fill=(16, 36, 58))
     for row, line in enumerate(lines):
-        draw.text((14, SIZE[1] - 90 + 28 * row), line, fill=(255, 255, 255), font=_font())
+        draw.text((14, SIZE[1] - 90 + 28 * row), line, fill=(255, 255, 255), font=stamp_font())
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=82)
     return buffer.getvalue()
 
 
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def stamp_font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """What pictures are stamped with; a font with Chinese where there is one."""
     for path in FONTS:
         if Path(path).exists():
             return ImageFont.truetype(path, 20)

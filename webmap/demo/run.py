@@ -20,6 +20,7 @@ from ingest import service as ingest
 from ingest.scenes import SURFACE
 from ingest.sources.synthetic.county import CountyFiles, Size, build_county, county_files
 from webmap.app import create_app
+from webmap.demo.cameras import Towers
 from webmap.demo.ground import read_ground
 from webmap.demo.measure import found_patches, measure
 from webmap.demo.people import CITY, COUNTY, Holder, People, make_accounts, read_holders
@@ -69,6 +70,7 @@ class Demonstration:
     folder: Path
     files: CountyFiles
     holders: dict[str, Holder]
+    towers: Towers
 
 
 def prepare(
@@ -95,7 +97,8 @@ def prepare(
     _work_off(runtime, _register_jobs(files), progress)
     _work_off(runtime, [("detection.judge", {}), ("patrol.open_cases", {})], progress)
     _work_off(runtime, [("patrol.import_patrols", {"path": str(files.patrols)})], progress)
-    return Demonstration(runtime, clock, folder, files, holders)
+    towers = Towers(runtime, files.cameras, COUNTY)
+    return Demonstration(runtime, clock, folder, files, holders, towers)
 
 
 def build_inputs(folder: Path, *, size: Size, seed: int, progress: Progress) -> CountyFiles:
@@ -230,7 +233,8 @@ def _work_off(runtime: Runtime, jobs: list[tuple[str, dict[str, Any]]], progress
 
 
 def _close_day(demo: Demonstration) -> None:
-    """What the platform does by itself: escalate what is overdue, issue what is due."""
+    """What nobody does by hand: cameras speak, what is overdue escalates, what is due is issued."""
+    demo.towers.speak(demo.clock())
     runtime, today = demo.runtime, demo.clock().date().isoformat()
     jobs: list[tuple[str, dict[str, Any]]] = [("patrol.run_clocks", {})]
     with runtime.database.transaction(runtime.system) as session:

@@ -12,6 +12,7 @@ from ingest.sources.synthetic.imagery.scenes import write_scenes
 from ingest.sources.synthetic.landscape.land import draw_land, lay_out_land
 from ingest.sources.synthetic.landscape.materials import read_table
 from ingest.sources.synthetic.planting.changes import plant_changes
+from ingest.sources.synthetic.records.cameras import write_cameras
 from ingest.sources.synthetic.records.layers import write_layers
 from ingest.sources.synthetic.records.posts import write_posts
 from ingest.sources.synthetic.records.rounds import write_patrols
@@ -33,6 +34,8 @@ class CountyFiles:
         Delivered cloud mask of the second image: 1 cloud, 2 cloud shadow, 0 clear.
     dsm_before, dsm_after : Path
         Surface models of the same dates, metres.
+    cameras : Path
+        Registry of the towers; ``camera_events.jsonl`` beside it holds what they say.
     truth : Path
         Folder with the planted changes; for evaluation only.
     """
@@ -46,6 +49,7 @@ class CountyFiles:
     layers: dict[str, Path]
     posts: Path
     patrols: Path
+    cameras: Path
     truth: Path
 
 
@@ -95,10 +99,13 @@ def build_county(
     posts = write_posts(land, inputs / "posts.csv")
     patrols = write_patrols(land, inputs / "patrols.jsonl")
     truth = write_truth(land, changes, folder / "truth", omitted=omit)
+    cameras = write_cameras(land, changes, inputs, truth)
     tell("imagery", 0.45)
     scenes = write_scenes(land, changes, inputs / "scenes", omit=omit, progress=tell)
     tell("done", 1.0)
-    return CountyFiles(folder, *scenes, layers=layers, posts=posts, patrols=patrols, truth=truth)
+    return CountyFiles(
+        folder, *scenes, layers=layers, posts=posts, patrols=patrols, cameras=cameras, truth=truth
+    )
 
 
 def county_files(folder: Path) -> CountyFiles:
@@ -118,6 +125,7 @@ def county_files(folder: Path) -> CountyFiles:
         layers=layers,
         posts=inputs / "posts.csv",
         patrols=inputs / "patrols.jsonl",
+        cameras=inputs / "cameras.json",
         truth=folder / "truth",
     )
 
