@@ -204,15 +204,20 @@ def set_division_outlines(session: Session, features: Iterable[LayerFeature]) ->
 def features_meeting(
     session: Session, versions: Sequence[UUID], outlines: Mapping[UUID, Any]
 ) -> dict[UUID, list[LayerFeature]]:
-    """For each outline (EPSG:4490) the features of some versions that touch or cover it."""
+    """For each outline (EPSG:4490) the features of some versions that touch or cover it.
+
+    ``OFFSET 0`` holds the planner to one look into the spatial index for each outline: left free, it reads
+    all features and compares each with every outline.
+    """
     keys = sorted(outlines)
     rows = session.execute(
         text(
             "SELECT o.key, f.*, ST_AsBinary(f.geometry) AS wkb"
-            " FROM unnest(CAST(:keys AS uuid[]), CAST(:wkbs AS bytea[])) AS o(key, wkb)"
-            " JOIN layer_feature f ON f.version_id = ANY(CAST(:versions AS uuid[]))"
-            " AND f.geometry && ST_GeomFromWKB(o.wkb, 4490)"
-            " AND ST_Intersects(f.geometry, ST_GeomFromWKB(o.wkb, 4490))"
+            " FROM (SELECT key, ST_GeomFromWKB(wkb, 4490) AS outline"
+            " FROM unnest(CAST(:keys AS uuid[]), CAST(:wkbs AS bytea[])) AS u(key, wkb) OFFSET 0) AS o"
+            " CROSS JOIN LATERAL (SELECT l.* FROM layer_feature l WHERE l.geometry && o.outline"
+            " AND l.version_id = ANY(CAST(:versions AS uuid[]))"
+            " AND ST_Intersects(l.geometry, o.outline) OFFSET 0) AS f"
             " ORDER BY o.key, f.layer_kind, f.feature_no, f.feature_id"
         ),
         {
