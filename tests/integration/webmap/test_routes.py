@@ -28,6 +28,12 @@ BODIES = {
     "forward": {},
     "attach": {"patch_id": str(uuid4())},
     "dismiss": {"reason_code": "passing"},
+    "pause": {"reason_code": "hearing"},
+    "resume": {},
+    "objections": {"kind": "geometry", "reason_code": "outline_wrong", "note": "范围不符"},
+    "decision": {"upheld": False, "reason_code": "image_clear"},
+    "papers": {"kind": "check_sheet"},
+    "parties": {"kind": "person", "name": "张三"},
     "what-if": {"version_id": str(uuid4())},
     "visits": {
         "assignment_id": str(uuid4()),
