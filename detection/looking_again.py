@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
-from rasterio.features import geometry_mask
-from rasterio.windows import Window, from_bounds
-from rasterio.windows import transform as transform_of
+from numpy.typing import NDArray
+from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from foundation.crs import STORAGE_EPSG, reproject
@@ -47,29 +46,36 @@ def look_at(change_raster: Path, outline: BaseGeometry) -> Look:
     with open_raster(change_raster, "GTiff") as source:
         epsg = source.crs.to_epsg()
         ground = reproject(outline, STORAGE_EPSG, epsg or source.crs.to_wkt())
-        whole = from_bounds(*ground.bounds, transform=source.transform)
-        rows = (int(np.floor(whole.row_off)), int(np.ceil(whole.row_off + whole.height)))
-        cols = (int(np.floor(whole.col_off)), int(np.ceil(whole.col_off + whole.width)))
-        window = Window(cols[0], rows[0], max(cols[1] - cols[0], 1), max(rows[1] - rows[0], 1))
+        window = _window(ground, source.transform)
         values = np.full((int(window.height), int(window.width)), source.nodata, np.uint8)
-        inner = Window(0, 0, source.width, source.height)
-        seen = _overlap(window, inner)
+        seen = _overlap(window, Window(0, 0, source.width, source.height))
         if seen is not None:
             part = read_part(source, seen, [1], change_raster)[0]
             top, left = int(seen.row_off - window.row_off), int(seen.col_off - window.col_off)
             values[top : top + part.shape[0], left : left + part.shape[1]] = part
-        inside = geometry_mask(
-            [shapely.geometry.mapping(ground)],
-            values.shape,
-            transform_of(window, source.transform),
-            all_touched=True,
-            invert=True,
-        )
-        pixels = values[inside]
+        pixels = values[_inside(ground, window, source.transform)]
         observed = pixels[pixels != source.nodata]
     if observed.size == 0:
         return Look(0.0, 0.0)
     return Look(float(observed.size / pixels.size), float((observed == 1).mean()))
+
+
+def _window(ground: BaseGeometry, transform: Any) -> Window:
+    """Whole pixels around a geometry in the raster's CRS; the grid is north up."""
+    west, south, east, north = ground.bounds
+    left, right = (west - transform.c) / transform.a, (east - transform.c) / transform.a
+    top, bottom = (north - transform.f) / transform.e, (south - transform.f) / transform.e
+    col, row = int(np.floor(left)), int(np.floor(top))
+    return Window(col, row, max(int(np.ceil(right)) - col, 1), max(int(np.ceil(bottom)) - row, 1))
+
+
+def _inside(ground: BaseGeometry, window: Window, transform: Any) -> NDArray[np.bool_]:
+    """Pixels whose centre lies in a geometry; all of the window where none does."""
+    x = transform.c + (window.col_off + np.arange(int(window.width)) + 0.5) * transform.a
+    y = transform.f + (window.row_off + np.arange(int(window.height)) + 0.5) * transform.e
+    columns, rows = np.meshgrid(x, y)
+    inside: NDArray[np.bool_] = shapely.contains_xy(ground, columns, rows)
+    return inside if inside.any() else np.ones_like(inside)
 
 
 def _overlap(one: Window, other: Window) -> Window | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from patrol.cases.cases import transitions
+from patrol.cases.dossier.printed import case_states_page
 from patrol.cases.dossier.service import (
     case_file,
     objections_of,
@@ -28,6 +29,7 @@ __all__ = [
     "ObjectionView",
     "WarningView",
     "case_file",
+    "case_states_page",
     "decide_objection",
     "described_table",
     "end_post",

@@ -47,6 +47,19 @@ def demo(
     run_demo(settings, size=size, seed=seed, fresh=fresh, serve=not no_serve, json_file=json_file)  # type: ignore[arg-type]
 
 
+@cases_app.command("table")
+def case_table(
+    out: Annotated[Path | None, typer.Option("--out", help="写入文件 Write to this file.")] = None,
+) -> None:
+    """流程表：状态、流转、时限、中止、异议。The transition table as a page of documentation."""
+    from patrol.casework import case_states_page
+
+    if out is None:
+        typer.echo(case_states_page())
+    else:
+        out.write_text(case_states_page(), "utf-8")
+
+
 @cases_app.command("rehearse")
 def rehearse(
     json_file: Annotated[Path | None, typer.Option("--json", help="结果写入文件 Result as JSON.")] = None,

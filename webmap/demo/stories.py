@@ -198,30 +198,33 @@ def objections(play: Rehearsal, patches: dict[str, UUID]) -> None:
 
 
 def _correct_base(play: Rehearsal, patch_id: UUID) -> None:
-    """The survey called it cropland; the register shows another class: corrected once, judged again."""
+    """A piece of basic farmland was drawn in the wrong place: corrected once, judged and signed again."""
     (feature,) = play.rows(
-        "SELECT f.feature_no, f.version_id FROM layer_feature f JOIN layer_version v USING (version_id),"
-        " patch p WHERE p.patch_id = :id AND v.layer_kind = 'land_survey' AND v.valid_to IS NULL"
+        "SELECT f.feature_no, f.version_id, v.layer_kind"
+        " FROM layer_feature f JOIN layer_version v USING (version_id), patch p"
+        " WHERE p.patch_id = :id AND v.layer_kind IN ('basic_farmland', 'land_survey')"
+        " AND v.valid_to IS NULL"
         " AND ST_Intersects(f.geometry, p.geometry)"
-        " ORDER BY ST_Area(ST_Intersection(f.geometry, p.geometry)) DESC LIMIT 1",
+        " ORDER BY v.layer_kind, ST_Area(ST_Intersection(f.geometry, p.geometry)) DESC LIMIT 1",
         id=patch_id,
     )
     target = {"version_id": feature["version_id"], "feature_no": feature["feature_no"]}
     said = ObjectionBody(
-        "base", "land_class_wrong", "该地块多年来为建设用地，调查地类有误。", (), "land_survey", **target
+        "base", "boundary_wrong", "该处落图有误，经查档不在划定范围内。", (), feature["layer_kind"], **target
     )
-    station = play.holder_of(patch_id, "station")
-    raised = play.do(station, casework.raise_objection, patch_id, said)
-    truth = DecisionBody(
-        True, "checked_in_registry", remedy="corrected", feature_changes={"land_class_code": "0601"}
-    )
+    raised = play.do(play.holder_of(patch_id, "station"), casework.raise_objection, patch_id, said)
+    truth = DecisionBody(True, "checked_in_registry", remedy="corrected", feature_action="removed")
     play.later(hours=2)
     decided = play.do("officer2", casework.decide_objection, raised.objection_id, truth)
     play.counts["base"] = {"outcome": decided.outcome}
-    # Signed again on the corrected base.
-    play.judge(patch_id, "lawful", reason="approved")
-    play.move("reviewer", patch_id, "pass_review")
-    play.move("city", patch_id, "pass_review")
+    # Signed again, by what the corrected base says.
+    if decided.outcome["suggestion"]["after"] in {"lawful", "not_new"}:
+        play.judge(patch_id, "not_new", reason="survey_class")
+        play.move("reviewer", patch_id, "pass_review")
+        play.move("city", patch_id, "pass_review")
+    else:
+        play.judge(patch_id, "unlawful", "L04")
+        play.move("officer", patch_id, "order_rectification", due_on="2026-10-30")
 
 
 def penalty(play: Rehearsal, patches: dict[str, UUID]) -> None:
@@ -294,8 +297,9 @@ def closures(play: Rehearsal, patches: dict[str, UUID]) -> None:
     play.move(play.holder_of(partly, "station"), partly, "report_rectified", "demolished")
     play.move("reviewer", partly, "reject_recheck", "partly_demolished", due_on="2026-12-18")
     play.at("2026-12-10")
-    for branch in ("partly_exceeded", "objection_corrected", "relapsed"):
-        play.rectify_and_close(patches[branch])
+    for branch in ("partly_exceeded", "objection_corrected", "relapsed", "base_corrected"):
+        if play.state(patches[branch]) == "rectifying":
+            play.rectify_and_close(patches[branch])
 
 
 def relapse(play: Rehearsal, patches: dict[str, UUID]) -> None:

@@ -30,7 +30,7 @@ def visit(net, patch_id: UUID, login: str = "grid-1") -> None:  # type: ignore[n
 
 @pytest.fixture
 def judged(net) -> Callable[..., UUID]:  # type: ignore[no-untyped-def]
-    """A patch that was visited and judged unlawful by the county's ``county``, waiting for what comes next."""
+    """A patch that was visited and judged unlawful by ``county``, waiting for what comes next."""
 
     def make(code: str = "L04", **patch: object) -> UUID:
         patch_id: UUID = net.add_patch(**patch)

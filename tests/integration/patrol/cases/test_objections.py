@@ -18,9 +18,9 @@ HALF = shapely.box(112.751, 34.951, 112.7515, 34.952)
 
 def numbers(net):  # type: ignore[no-untyped-def]
     """What reports count: indicators with their items, and patches by state."""
+    from foundation.divisions import divisions
     from patrol.reports.facts import Scope, load_ledger
     from patrol.reports.indicators import compute
-    from foundation.divisions import divisions
 
     with net.runtime.database.transaction(net.runtime.system) as session:
         scope = Scope(divisions().get("410800000000"), parse_period("2026-W37"), net.clock(), "full")
