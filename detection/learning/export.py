@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from detection.learning.network import TwinNet
+from detection.pixels.net.inference import LOW_CUT_KEY
 
 OPSET = 17
 
@@ -27,10 +28,15 @@ class _Answer(nn.Module):  # type: ignore[misc]
         return torch.sigmoid(full)
 
 
-def export_onnx(net: TwinNet, path: Path) -> None:
+def export_onnx(net: TwinNet, path: Path, *, low_cut: float | None = None) -> None:
     """Write the net as ONNX: ``before``, ``after`` (n, 3, rows, cols) in, ``heads`` of that shape out.
 
     Matrices are stored as half floats and widened when the file is opened.
+
+    Parameters
+    ----------
+    low_cut : float, optional
+        Chance to which objects grow; travels in the file, see `inference.low_cut_of`.
     """
     sample = torch.zeros(1, 3, 128, 160)
     free = {0: "n", 2: "rows", 3: "cols"}
@@ -44,11 +50,11 @@ def export_onnx(net: TwinNet, path: Path) -> None:
         opset_version=OPSET,
         dynamo=False,
     )
-    _store_halves(path)
+    _store_halves(path, {} if low_cut is None else {LOW_CUT_KEY: str(low_cut)})
 
 
-def _store_halves(path: Path) -> None:
-    """Keep matrices as half floats, each behind a cast that the runtime folds away."""
+def _store_halves(path: Path, facts: dict[str, str]) -> None:
+    """Keep matrices as half floats, each behind a cast that the runtime folds away; note facts."""
     model = onnx.load(str(path))
     casts = []
     for one in model.graph.initializer:
@@ -61,4 +67,6 @@ def _store_halves(path: Path) -> None:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+    if facts:
+        helper.set_model_props(model, facts)
     onnx.save(model, str(path))

@@ -17,7 +17,7 @@ from detection.learning.made.pair_store import SHARD_PAIRS, fill
 from detection.learning.made.pairs import GENERATOR_VERSION, make_pair
 from detection.learning.settings import WEIGHTS_FILE, settings
 from detection.learning.training import FIRST_SHARDS, TrainPlan, train
-from detection.learning.tuning import Tuned
+from detection.learning.tuning import CUT, Tuned
 from detection.learning.tuning import fine_tune as tune
 from detection.learning.weights import load_weights, save_weights
 from detection.pixels.net.inference import HEADS, answer
@@ -88,7 +88,10 @@ def train_net(
 def fine_tune(
     pairs: Sequence[LabelledPair], out: Path, *, start: Path | None, tell: Tell | None = None
 ) -> Tuned:
-    """Fine-tune and, if it is better on pairs held out, write ONNX, weights and card into a folder."""
+    """Fine-tune and, if it is better on pairs held out, write ONNX, weights and card into a folder.
+
+    What was taught by outlines knows where its objects end: they do not grow below the cut.
+    """
     source = start or (out / WEIGHTS_NAME if (out / WEIGHTS_NAME).is_file() else WEIGHTS_FILE)
     out.mkdir(parents=True, exist_ok=True)
     store = out / "pairs"
@@ -97,7 +100,7 @@ def fine_tune(
     if tuned.is_better:
         save_weights(tuned.net, out / WEIGHTS_NAME)
         part = out / (ONNX_NAME + ".part")
-        export_onnx(tuned.net, part)
+        export_onnx(tuned.net, part, low_cut=CUT)
         part.replace(out / ONNX_NAME)
         facts = {
             "started from": f"{source.name} {file_sha256(source)[:12]}",

@@ -22,6 +22,7 @@ from detection.pixels.net.inference import (
     Weights,
     answer,
     answer_all_ways,
+    low_cut_of,
 )
 from detection.pixels.net.scaling import ColourScale, measure_scale
 from foundation.errors import InvalidInput
@@ -31,8 +32,6 @@ SAMPLE_PIXELS = 262_144
 MIN_PIXELS = 64
 FIXED_CUT = 0.5
 """Half: the net is trained to be as often right as it is sure; nothing is chosen on a scene."""
-LOW_CUT = 0.35
-"""A chance falls off slowly inside what the net has found: objects grow to here, see `fitting.LOW_SHARES`."""
 PICTURE_BANDS = (0, 1, 2)
 COLOURS = ("red", "green", "blue")
 THOROUGH_PX = 16 << 20
@@ -79,7 +78,7 @@ class SiameseFit:
     def scored(self, pixels: PairPixels) -> tuple[FloatGrid, NDArray[np.uint8]]:
         """Score as `score` gives it, and what each head says as one code, see `head_codes`."""
         heads = self.heads(pixels)
-        return heads.max(axis=0), head_codes(heads, low=LOW_CUT, high=FIXED_CUT)
+        return heads.max(axis=0), head_codes(heads, low=low_cut_of(self.model), high=FIXED_CUT)
 
     def report(self) -> Mapping[str, Any]:
         """Colour scales of both dates and which weights answered."""
@@ -88,6 +87,7 @@ class SiameseFit:
             "weights_sha256": self.model.sha256,
             "heads": list(HEADS),
             "bands": list(self.bands),
+            "low_cut": low_cut_of(self.model),
             "views": 8 if self.is_thorough else 1,
             "before": _told(self.before),
             "after": _told(self.after),
