@@ -133,6 +133,34 @@ def what_if(
         _tell_change(change)
 
 
+@judgement_app.command("touch")
+def touch(
+    version: Annotated[str, typer.Argument(help="已入库图层版本的 id Id of a stored layer version")],
+    json_file: JsonFile = None,
+) -> None:
+    """全部图斑压占某一图层版本的面积，只量算，不判定。Areas of all patches in a layer; nothing is judged."""
+    from uuid import UUID
+
+    from detection.desk.screening import touched
+    from foundation.runtime import open_runtime
+    from foundation.settings import read_settings
+
+    try:
+        version_id = UUID(version)
+    except ValueError as error:
+        raise typer.BadParameter(f"不是版本 id。Not the id of a version: {version}") from error
+    with (
+        open_runtime(read_settings()) as runtime,
+        runtime.database.transaction(runtime.system) as session,
+    ):
+        found = touched(session, runtime.system, version_id, runtime.settings.data_dir)
+    if json_file is not None:
+        _write(json_file, [asdict(one) | {"patch_id": str(one.patch_id)} for one in found])
+    typer.echo(f"压占图斑 patches {len(found)}，面积 area {sum(one.area_m2 for one in found):,.3f} m²")
+    for one in found:
+        typer.echo(f"{one.number}  {one.area_m2:,.3f} m²  {one.share:.1%}  {one.features}")
+
+
 @judgement_app.command("orders")
 def orders() -> None:
     """打印批准日期与两期影像的先后关系表（Markdown）。Print the table of orders of dates."""
