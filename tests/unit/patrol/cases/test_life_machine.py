@@ -35,7 +35,10 @@ ACCOUNTS = tuple(f"{name}-{number}" for name in PEOPLE for number in (1, 2))
 ENDING = {"pass_review", "close", "accept_recheck"}
 WATCHED = {
     "pass_review": {"judge_lawful", "judge_not_new", "judge_other", "merge"},
-    "close": {"accept_recheck", "report_rectified", "case_executed", "record_receipt"},
+    "close": {
+        *("accept_recheck", "report_rectified", "case_executed", "record_receipt"),
+        *("order_rectification", "file_case", "transfer"),
+    },
     "accept_recheck": {"report_rectified", "case_executed", "order_rectification"},
 }
 
