@@ -25,10 +25,10 @@ ENDS = {
 
 
 @pytest.fixture(scope="module")
-def rehearsed(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def rehearsed(demo_installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the command wrote."""
     target: Path = tmp_path_factory.mktemp("rehearsal") / "rehearsal.json"
-    done = installation.run("cases", "rehearse", "--json", str(target))
+    done = demo_installation.run("cases", "rehearse", "--json", str(target))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
     found: dict[str, Any] = json.loads(target.read_text("utf-8"))
     return found
