@@ -1,0 +1,790 @@
+// Made by scripts/types.mjs from the OpenAPI description: change that, not this.
+import type { GeoJsonGeometry } from './types'
+
+/** Area in one layer, before and after; 亩 not rounded. */
+export interface AreaChangeInfo {
+  key: string
+  name: string
+  before_m2: number
+  after_m2: number
+  delta_m2: number
+  delta_mu: number
+}
+
+/** Area in one layer. */
+export interface AreaRow {
+  key: string
+  name: string
+  area_m2: number
+  mu: number
+  share: number
+  kind: 'land' | 'control' | 'approval'
+  text: string | null
+}
+
+/** Head of the audit chain, and the newest one that was taken elsewhere. */
+export interface AuditHead {
+  seq: number
+  hash: string
+  exported_seq: number | null
+  exported_hash: string | null
+  exported_at: string | null
+  /** SHA-256 of the installation's public key file. */
+  fingerprint: string
+  /** As it is printed in bulletins. */
+  line: string
+}
+
+/** An article of a statute, in own words. */
+export interface BasisInfo {
+  statute: string
+  article: string
+  text: string
+}
+
+/** Everything of a case beside its time line. */
+export interface CaseFileInfo {
+  patch_id: string
+  number: string
+  version: number
+  state: string
+  state_name: string
+  state_clock: ClockInfo | null
+  paused_until: string | null
+  stage: string | null
+  /** All five once a case was filed; else empty. */
+  stages: StageInfo[]
+  /** Of the stages, in the order in which they started. */
+  clocks: ClockInfo[]
+  pauses: PauseInfo[]
+  pause_choices: PauseChoiceInfo[]
+  objections: ObjectionInfo[]
+  transfer: TransferInfo | null
+  warnings: WarningInfo[]
+  watch_until: string | null
+  watch: WatchInfo[]
+  /** What the caller may do now beside `actions` of the patch: pause, resume, raise_objection, withdraw_objection, reject_objection, uphold_objection, uphold_dismissing. */
+  verbs: string[]
+}
+
+/** Papers of a case: what there is, what may be drafted, of whom they speak. */
+export interface CasePapers {
+  papers: PaperInfo[]
+  offers: OfferInfo[]
+  parties: PartyInfo[]
+}
+
+/** The transition table as data, with all names a client needs for it. */
+export interface CaseTable {
+  states: StateInfo[]
+  moves: MoveInfo[]
+  stages: ReasonInfo[]
+  reasons: Record<string, ReasonInfo[]>
+  fact_names: Record<string, string>
+  pauses: ReasonInfo[]
+  /** Kind of objection -> kind of reason it takes. */
+  objection_kinds: Record<string, string>
+}
+
+/** One patch whose judgement would be another. */
+export interface ChangeInfo {
+  patch_id: string
+  number: string
+  division_code: string
+  before: StandingInfo
+  after: StandingInfo
+  areas: AreaChangeInfo[]
+}
+
+/** One clock: of the state, or of a stage of the case. */
+export interface ClockInfo {
+  key: string
+  name: string
+  /** bureau: ours; party: theirs, it only runs out; limit: of the law. */
+  duty: 'bureau' | 'party' | 'limit'
+  duty_name: string
+  started_at: string
+  /** With all pauses. */
+  due_at: string
+  ended_at: string | null
+  status: 'running' | 'done' | 'late' | 'over'
+  status_name: string
+  /** Working days left; negative when overdue. */
+  remaining_wd: number | null
+  /** Ends in a year whose holidays are not published yet. */
+  is_provisional: boolean
+}
+
+/** A feature of a layer version that an upheld objection showed to be otherwise. */
+export interface CorrectionInfo {
+  correction_id: string
+  layer_kind: string
+  version_id: string
+  feature_no: string
+  action: 'removed' | 'changed' | 'added'
+  changes: Record<string, string | null>
+  reason: string
+  /** The objection or paper that says so. */
+  reference: string
+  decided_by: string
+  decided_at: string
+}
+
+/** Every step of a case's evidence. */
+export interface CustodyList {
+  items: CustodyStep[]
+}
+
+/** One step in the custody of a piece of evidence, or of a whole case file. */
+export interface CustodyStep {
+  seq: number
+  /** Null: the whole file of the case. */
+  evidence_id: string | null
+  step: 'captured' | 'received' | 'stored' | 'viewed' | 'exported' | 'printed' | 'reviewed'
+  step_name: string
+  /** `captured` is by the phone's clock, all others by the server's. */
+  at: string
+  actor_name: string
+  sha256: string
+  sm3: string | null
+  facts: Record<string, unknown>
+}
+
+/** How an objection is decided; upheld and corrected, it says what is true. */
+export interface DecisionBody {
+  upheld: boolean
+  reason_code: string
+  note?: string | null | undefined
+  remedy?: 'corrected' | 'dismissed' | null | undefined
+  /** True outline; CGCS2000, longitude first. */
+  outline?: GeoJsonGeometry | null | undefined
+  change_class?: string | null | undefined
+  before_on?: string | null | undefined
+  after_on?: string | null | undefined
+  feature_action?: 'removed' | 'changed' | 'added' | undefined
+  /** name, land_class_code, use, valid_from, valid_to. */
+  feature_changes?: Record<string, string | null> | undefined
+  version_id?: string | null | undefined
+  feature_no?: string | null | undefined
+}
+
+/** One place where the stored bytes and those made again are not the same. */
+export interface DifferenceInfo {
+  path: string
+  stored: unknown
+  again: unknown
+}
+
+/** One piece of evidence, everything that is known of it. */
+export interface EvidenceDetail {
+  evidence_id: string
+  visit_id: string | null
+  patch_id: string
+  kind: string
+  kind_name: string
+  title: string | null
+  media_type: string
+  size: number
+  sha256: string
+  sm3: string | null
+  hash_ok: boolean
+  captured_at: string
+  received_at: string
+  by_name: string
+  lonlat: [number, number] | null
+  accuracy_m: number | null
+  bearing_deg: number | null
+  distance_m: number | null
+  flags: string[]
+  /** 0 to 1; null for what came before scores were kept. */
+  plausibility: number | null
+  findings: Finding[]
+  /** What sender and file say: claims, not facts. */
+  claims: Record<string, unknown>
+  /** Legal and technical review both accepted. */
+  is_reviewed: boolean
+  reviews: Review[]
+  custody: CustodyStep[]
+  /** The copy that is served, without EXIF. */
+  url: string
+  /** The sealed original; null without the right to it. */
+  original_url: string | null
+}
+
+/** What came of a file; the same file again gets the same receipt. */
+export interface EvidenceReceipt {
+  evidence_id: string
+  /** `held`: it waits for its visit. */
+  status: 'recorded' | 'held'
+  distance_m: number | null
+  /** 0 to 1; null while it is held. */
+  plausibility: number | null
+  /** Doubts shown beside it; none of them refuses it. */
+  flags: string[]
+}
+
+/** A field set by hand; an empty value takes the stored one back. */
+export interface FieldChange {
+  value?: string | number | null | undefined
+  /** Needed for every field that is not the drafter's to write. */
+  reason?: string | null | undefined
+}
+
+/** Change fields of a draft. Facts are read anew, an approval no longer counts. */
+export interface FieldsBody {
+  fields: Record<string, FieldChange>
+}
+
+/** One check behind the plausibility score. */
+export interface Finding {
+  check: string
+  reason: string
+  /** 1: nothing speaks against it; 0: everything does. */
+  factor: number
+  weight: number
+  text: string
+}
+
+/** One revision with everything that explains it. The system suggests; a person decides. */
+export interface FullJudgement {
+  revision: RevisionInfo
+  competent_authority_name: string | null
+  measure: string | null
+  legal_basis: BasisInfo[]
+  sentences: FullSentence[]
+  rule_ids: string[]
+  areas: AreaRow[]
+  /** Area that counts as unlawful: the excess only, or the whole. */
+  excess_m2: number
+  approved_m2: number | null
+  /** What exceeds the permit, where only part does. */
+  excess: GeoJsonGeometry | null
+  /** What the permit covers; the two add up to the patch. */
+  approved: GeoJsonGeometry | null
+}
+
+/** One sentence of the explanation. 亩 are not rounded: that is for display. */
+export interface FullSentence {
+  text: string
+  text_en: string
+  rule_id: string
+  rule_version: number
+  /** What the rule rests on. */
+  statute: string
+  source: SourceInfo
+  area_m2: number | null
+  mu: number | null
+}
+
+/** What is held, newest first. */
+export interface HeldList {
+  items: HeldSubmission[]
+}
+
+/** A submission that waits for its visit, or a second body under a known id. */
+export interface HeldSubmission {
+  held_id: string
+  reason: 'no_parent' | 'other_body'
+  reason_name: string
+  kind: 'evidence' | 'visit'
+  submission_id: string
+  /** The visit that it waits for. */
+  parent_id: string | null
+  division_code: string
+  sha256: string
+  size: number
+  received_at: string
+  by_name: string
+  settled_at: string | null
+  settled_by: string | null
+  outcome: string | null
+  note: string | null
+}
+
+/** A version of a layer that was in force. */
+export interface LayerVersionRef {
+  version_id: string
+  valid_from: string | null
+}
+
+/** A stored version of a layer. */
+export interface LayerVersionRow {
+  version_id: string
+  layer_kind: string
+  county_code: string
+  source_name: string
+  feature_count: number
+  valid_from: string
+  valid_to: string | null
+  imported_at: string
+}
+
+/** Area of a patch inside one division of a level. */
+export interface LevelArea {
+  code: string
+  name: string
+  area_m2: number
+  mu: number
+}
+
+/** One row of the transition table. */
+export interface MoveInfo {
+  action: string
+  name: string
+  from_states: string[]
+  /** Empty: the state stays. */
+  to_state: string
+  via: string
+  reason_kind: string | null
+  /** Facts that must be given with the move. */
+  facts: string[]
+}
+
+/** What is wrong with the patch or the base data. */
+export interface ObjectionBody {
+  kind: 'geometry' | 'date' | 'class' | 'base'
+  reason_code: string
+  note: string
+  evidence_ids?: string[] | undefined
+  layer_kind?: string | null | undefined
+  version_id?: string | null | undefined
+  feature_no?: string | null | undefined
+}
+
+/** One objection (图斑异议, 底图异议) and its decision. */
+export interface ObjectionInfo {
+  objection_id: string
+  patch_id: string
+  number: string
+  kind: 'geometry' | 'date' | 'class' | 'base'
+  kind_name: string
+  reason_code: string
+  reason_name: string
+  note: string
+  evidence_ids: string[]
+  /** Of base data: layer_kind, version_id, feature_no. */
+  target: Record<string, unknown>
+  status: 'open' | 'upheld' | 'rejected' | 'withdrawn'
+  status_name: string
+  raised_at: string
+  raised_name: string
+  /** Who is to decide. */
+  owner_name: string
+  owner_title: string
+  due_at: string
+  remaining_wd: number | null
+  pauses_case: boolean
+  decided_at: string | null
+  decided_name: string | null
+  decision_code: string | null
+  decision_name: string | null
+  decision_note: string | null
+  /** What was corrected: figures before and after. */
+  outcome: Record<string, unknown>
+  /** Of the case, for If-Match. */
+  version: number
+  can_decide: boolean
+  can_withdraw: boolean
+}
+
+/** Objections that wait for a decision, soonest deadline first. */
+export interface ObjectionList {
+  items: ObjectionInfo[]
+}
+
+/** Why a paper cannot be drafted now. */
+export interface ObstacleInfo {
+  code: string
+  text: string
+}
+
+/** A kind of paper that the caller may draft, and what keeps this case from having it. */
+export interface OfferInfo {
+  kind: string
+  name: string
+  name_en: string
+  /** Rests on a verdict that a person signed. */
+  is_legal: boolean
+  /** Issued only after another person has approved it. */
+  is_two_person: boolean
+  /** `refers_to` must name the paper that it serves. */
+  needs_served: boolean
+  is_ready: boolean
+  obstacles: ObstacleInfo[]
+}
+
+/** One paper with its fields, its versions, and what the caller may do with it now. */
+export interface PaperDetailInfo {
+  paper_id: string
+  patch_id: string
+  kind: string
+  kind_name: string
+  is_legal: boolean
+  is_two_person: boolean
+  /** draft, approved, issued, void or withdrawn. */
+  status: string
+  status_name: string
+  /** What `If-Match` names. */
+  version: number
+  number: string | null
+  party_id: string | null
+  refers_to: string | null
+  drafted_at: string
+  drafted_name: string
+  approved_at: string | null
+  approved_name: string | null
+  issued_at: string | null
+  issued_name: string | null
+  docx_sha256: string | null
+  pdf_sha256: string | null
+  ended_at: string | null
+  ended_name: string | null
+  ended_reason: string | null
+  served_on: string | null
+  served_how: string | null
+  served_to: string | null
+  docx_url: string
+  pdf_url: string
+  fields: PaperFieldInfo[]
+  /** Chinese names of fields that must be filled before issue. */
+  missing: string[]
+  versions: PaperVersionInfo[]
+  /** revise, edit, approve, send_back, issue, withdraw, serve, void. */
+  actions: string[]
+}
+
+/** One field of a draft. */
+export interface PaperFieldInfo {
+  key: string
+  /** What a template writes in double braces. */
+  name: string
+  name_en: string
+  group: string
+  group_name: string
+  /** text, date, moment, area, mu, money, count, picture, list, input … */
+  type: string
+  /** As stored; areas in m², money in yuan. Pictures by their SHA-256. */
+  value: unknown
+  /** As it stands on the paper. */
+  text: string
+  is_required: boolean
+  /** Filled in by the platform; not to be changed. */
+  is_fixed: boolean
+  /** {value, was, reason, by_name, at} where changed. */
+  override: Record<string, unknown> | null
+}
+
+/** One paper. */
+export interface PaperInfo {
+  paper_id: string
+  patch_id: string
+  kind: string
+  kind_name: string
+  is_legal: boolean
+  is_two_person: boolean
+  /** draft, approved, issued, void or withdrawn. */
+  status: string
+  status_name: string
+  /** What `If-Match` names. */
+  version: number
+  number: string | null
+  party_id: string | null
+  refers_to: string | null
+  drafted_at: string
+  drafted_name: string
+  approved_at: string | null
+  approved_name: string | null
+  issued_at: string | null
+  issued_name: string | null
+  docx_sha256: string | null
+  pdf_sha256: string | null
+  ended_at: string | null
+  ended_name: string | null
+  ended_reason: string | null
+  served_on: string | null
+  served_how: string | null
+  served_to: string | null
+  docx_url: string
+  pdf_url: string
+}
+
+/** One version of a draft. */
+export interface PaperVersionInfo {
+  version: number
+  /** generated: from fields; edited: a Word file that a person sent. */
+  origin: string
+  docx_sha256: string
+  template_sha256: string
+  reason: string | null
+  made_at: string
+  made_name: string
+}
+
+/** A party (当事人) of a case. */
+export interface PartyBody {
+  kind: 'person' | 'organisation'
+  name: string
+  /** Resident identity number, or unified social credit code. */
+  id_number?: string | null | undefined
+  representative?: string | null | undefined
+  address?: string | null | undefined
+  phone?: string | null | undefined
+  /** The party that this one corrects. */
+  replaces?: string | null | undefined
+}
+
+/** A party as the caller may see it. */
+export interface PartyInfo {
+  party_id: string
+  kind: string
+  kind_name: string
+  name: string
+  id_number: string | null
+  /** The number is hidden from the caller's role. */
+  is_masked: boolean
+  representative: string | null
+  address: string | null
+  phone: string | null
+  recorded_at: string
+  recorded_name: string
+}
+
+/** A patch divided by village; the areas of every level add up to the whole. */
+export interface PatchPieces {
+  number: string
+  /** Ellipsoidal area of the outline. */
+  area_m2: number
+  villages: PieceInfo[]
+  townships: LevelArea[]
+  counties: LevelArea[]
+  cities: LevelArea[]
+}
+
+/** Why the clock is to stand still, and until which day. */
+export interface PauseBody {
+  reason_code: string
+  /** The longest that the reason allows when left out. */
+  until?: string | null | undefined
+  note?: string | null | undefined
+}
+
+/** A reason for which the caller may pause the clock now. */
+export interface PauseChoiceInfo {
+  reason_code: string
+  name: string
+  /** Last day on which such a pause ends. */
+  latest: string
+}
+
+/** One pause of the clock. */
+export interface PauseInfo {
+  pause_id: string
+  reason_code: string
+  reason_name: string
+  note: string | null
+  started_at: string
+  started_name: string
+  /** When it ends by itself. */
+  ends_at: string
+  ended_at: string | null
+  ended_name: string | null
+  is_automatic: boolean
+  is_running: boolean
+}
+
+/** Part of a patch inside one village; an empty code means: in no village that is known. */
+export interface PieceInfo {
+  code: string
+  name: string
+  area_m2: number
+  mu: number
+  geometry: GeoJsonGeometry
+}
+
+/** One reason code. */
+export interface ReasonInfo {
+  code: string
+  name: string
+}
+
+/** A judgement made again from its stored inputs and rules. */
+export interface ReplayInfo {
+  number: string
+  revision: number
+  is_equal: boolean
+  stored_sha256: string
+  again_sha256: string | null
+  faults: string[]
+  differences: DifferenceInfo[]
+  /** The audit chain was read as well; only some roles may. */
+  is_chain_checked: boolean
+}
+
+/** The newest legal or technical review. */
+export interface Review {
+  aspect: 'legal' | 'technical'
+  aspect_name: string
+  outcome: 'accepted' | 'rejected'
+  by_name: string
+  at: string
+  note: string
+}
+
+/** A review of one aspect. */
+export interface ReviewBody {
+  aspect: 'legal' | 'technical'
+  outcome: 'accepted' | 'rejected'
+  /** Needed where it is rejected. */
+  note?: string | undefined
+}
+
+/** One stored judgement of a patch; none is ever changed. */
+export interface RevisionInfo {
+  judgement_id: string
+  revision: number
+  made_at: string
+  suggestion: string
+  suggestion_name: string
+  violation_code: string | null
+  severity: number
+  is_borderline: boolean
+  /** Day whose law was applied. */
+  law_date: string
+  inputs_sha256: string
+  result_sha256: string
+  rules_sha256: string
+  /** Upheld objections to base data that it used. */
+  corrections: CorrectionInfo[]
+}
+
+/** TOML texts; a table that is left out is the current one. */
+export interface RuleTexts {
+  judgement?: string | null | undefined
+  taxonomy?: string | null | undefined
+  thresholds?: string | null | undefined
+}
+
+/** When and how an issued paper reached its party. */
+export interface ServiceBody {
+  served_on: string
+  how: string
+  to: string
+}
+
+/** What comes of a second body under one id. */
+export interface SettleBody {
+  outcome: 'first_stands' | 'second_noted'
+  note: string
+}
+
+/** Where a sentence comes from. */
+export interface SourceInfo {
+  /** Kind of layer; null where no layer speaks. */
+  layer: string | null
+  /** The version; null where several counties' versions speak. */
+  version_id: string | null
+  version_date: string | null
+  versions: LayerVersionRef[]
+  /** Numbers of the features. */
+  features: string[]
+  /** For reading. */
+  text: string
+}
+
+/** One stage of a filed case; `reached_at` null: not yet. */
+export interface StageInfo {
+  key: 'filed' | 'investigated' | 'notified' | 'decided' | 'executed'
+  name: string
+  reached_at: string | null
+  by_name: string | null
+}
+
+/** What a judgement suggests. */
+export interface StandingInfo {
+  suggestion: string
+  suggestion_name: string
+  violation_code: string | null
+  severity: number
+  unlawful_m2: number
+  deciding_rule: string
+}
+
+/** One state of the transition table. */
+export interface StateInfo {
+  key: string
+  name: string
+  clock: string | null
+  owner: string
+}
+
+/** A transfer to another authority, with its receipt. */
+export interface TransferInfo {
+  authority: string
+  authority_name: string
+  paper_no: string | null
+  sent_on: string
+  /** Whether the taxonomy names this authority for the violation. */
+  is_competent: boolean
+  reminded_on: string[]
+  receipt_no: string | null
+  received_on: string | null
+  status: 'waiting' | 'received' | 'refused'
+}
+
+/** One warning or escalation told to a named person. */
+export interface WarningInfo {
+  patch_id: string
+  number: string
+  clock: string
+  clock_name: string
+  kind: 'warn' | 'escalate'
+  due_at: string
+  told_at: string
+  to_name: string
+  post_title: string
+}
+
+/** Warnings and escalations, newest first. */
+export interface WarningList {
+  items: WarningInfo[]
+}
+
+/** What a later image says of the ground of a closed case. */
+export interface WatchInfo {
+  scene_id: string
+  observed_at: string
+  outcome: 'unchanged' | 'changed' | 'not_observed'
+  text: string
+}
+
+/** What would flip; nothing of it is stored as a judgement. */
+export interface WhatIfAnswer {
+  open_count: number
+  measured_count: number
+  flips: ChangeInfo[]
+  /** The same suggestion, other areas. */
+  moves: ChangeInfo[]
+  totals: AreaChangeInfo[]
+}
+
+/** Either a stored layer version or rule tables. */
+export interface WhatIfBody {
+  version_id?: string | null | undefined
+  /** First day on which the version is in force; null: in place of the versions in force. */
+  valid_from?: string | null | undefined
+  rules?: RuleTexts | null | undefined
+}
+
+/** A question and, once the worker has it, its answer. */
+export interface WhatIfInfo {
+  what_if_id: string
+  asked_at: string
+  finished_at: string | null
+  version_id: string | null
+  valid_from: string | null
+  rule_tables: string[]
+  status: 'waiting' | 'answered' | 'refused'
+  /** Code of the error where there is no answer. */
+  refusal: string | null
+  answer: WhatIfAnswer | null
+}
