@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from foundation import audit
 from foundation.access import Actor, require
-from foundation.calendar import SHANGHAI, add_working_days, parse_period, previous_period, week_of
+from foundation.calendar import SHANGHAI, Period, add_working_days, parse_period, previous_period, week_of
 from foundation.divisions import divisions
 from foundation.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from foundation.ids import derived_id
@@ -108,23 +108,26 @@ def draw_week(
     known = store.find_draw(session, period.label, code)
     if known is not None:
         return _view(session, known)
+    return _view(session, _drawn(session, actor, period, code, now))
+
+
+def _drawn(session: Session, actor: Actor, period: Period, code: str, now: datetime) -> RecheckDrawRow:
     policy = recheck_policy()["draw"]
     prefix = divisions().get(code).prefix
     since = period.ends_at - timedelta(weeks=policy["window_weeks"])
     rows = {row["number"]: row for row in store.closed_cases(session, prefix, since, period.ends_at)}
     seq, head = store.audit_head(session)
-    seed = seed_of(period.label, audit_seq=seq, audit_hash=head)
     holders = _county_holders(session, actor, prefix, now)
     population = [
         ClosedCase(number, row["division_code"][:6], row["closed_at"].astimezone(SHANGHAI).date())
         for number, row in rows.items()
     ]
-    found = draw(seed, population, list(holders))
+    found = draw(seed_of(period.label, audit_seq=seq, audit_hash=head), population, list(holders))
     lottery = RecheckDrawRow(
         draw_id=derived_id("recheck", period.label, code),
         week=period.label,
         division_code=code,
-        seed=seed,
+        seed=found.seed,
         audit_seq=seq,
         audit_hash=head,
         population=[[case.number, case.county_code, case.closed_on.isoformat()] for case in found.population],
@@ -138,15 +141,10 @@ def draw_week(
         for ticket in found.tickets
     )
     session.flush()
-    audit.record(
-        session,
-        actor,
-        "patrol.recheck.drawn",
-        subject=("recheck_draw", lottery.draw_id),
-        at=now,
-        facts={"week": period.label, "seed": seed, "tickets": [ticket.number for ticket in found.tickets]},
-    )
-    return _view(session, lottery)
+    facts = {"week": period.label, "seed": found.seed, "tickets": [ticket.number for ticket in found.tickets]}
+    subject = ("recheck_draw", lottery.draw_id)
+    audit.record(session, actor, "patrol.recheck.drawn", subject=subject, at=now, facts=facts)
+    return lottery
 
 
 def _county_holders(session: Session, actor: Actor, prefix: str, now: datetime) -> dict[str, Holder]:

@@ -118,26 +118,7 @@ def record_patrols(
         ``patrol.patrol.other_body``.
     """
     answers: dict[UUID, PatrolRecorded] = {}
-    outings: list[_Outing] = []
-    digests: dict[UUID, str] = {}
-    posts: dict[UUID, Post] = {}
-    for body in bodies:
-        check_body(body)
-        if body.post_id not in posts:
-            posts[body.post_id] = _own_post(session, actor, body.post_id)
-    for patrol_id in sorted({body.patrol_id for body in bodies}):
-        lock_key(session, f"patrol/{patrol_id}")
-    known = store.find_patrols(session, [body.patrol_id for body in bodies])
-    for body in bodies:
-        digest = body_sha256(body)
-        if body.patrol_id in known:
-            answers[body.patrol_id] = _known_answer(known[body.patrol_id], digest)
-        elif body.patrol_id in digests:
-            _require_same(body.patrol_id, digests[body.patrol_id], digest)
-        else:
-            digests[body.patrol_id] = digest
-            proved = store.proved_tasks(session, body.post_id, body.started_at, body.ended_at)
-            outings.append(_Outing(body, posts[body.post_id], digest, proved))
+    outings = _sorted_out(session, actor, bodies, answers)
     for outing, row in zip(
         outings, _assessed(session, outings, grounds or GroundBook(), profile), strict=True
     ):
@@ -150,6 +131,31 @@ def record_patrols(
         )
     session.flush()
     return [answers[body.patrol_id] for body in bodies]
+
+
+def _sorted_out(
+    session: Session, actor: Actor, bodies: Sequence[PatrolBody], answers: dict[UUID, PatrolRecorded]
+) -> list[_Outing]:
+    """The new ones among some bodies, locked; the answers of those that are known go to ``answers``."""
+    posts: dict[UUID, Post] = {}
+    for body in bodies:
+        check_body(body)
+        if body.post_id not in posts:
+            posts[body.post_id] = _own_post(session, actor, body.post_id)
+    for patrol_id in sorted({body.patrol_id for body in bodies}):
+        lock_key(session, f"patrol/{patrol_id}")
+    known = store.find_patrols(session, [body.patrol_id for body in bodies])
+    new: dict[UUID, _Outing] = {}
+    for body in bodies:
+        digest = body_sha256(body)
+        if body.patrol_id in known:
+            answers[body.patrol_id] = _known_answer(known[body.patrol_id], digest)
+        elif body.patrol_id in new:
+            _require_same(body.patrol_id, new[body.patrol_id].digest, digest)
+        else:
+            proved = store.proved_tasks(session, body.post_id, body.started_at, body.ended_at)
+            new[body.patrol_id] = _Outing(body, posts[body.post_id], digest, proved)
+    return list(new.values())
 
 
 def _own_post(session: Session, actor: Actor, post_id: UUID) -> Post:

@@ -69,7 +69,7 @@ def test_an_outing_counts_once_in_its_own_grid(net) -> None:  # type: ignore[no-
     first = net.do("grid-1", service.record_patrol, honest)
     assert (first.is_new, first.is_valid) == (True, True)
     assert net.do("grid-1", service.record_patrol, honest).is_new is False
-    shortened = replace(honest, fixes=honest.fixes[:-1])
+    shortened = replace(honest, track=tracks_of([honest.track.fixes(0)[:-1]]))
     with pytest.raises(Conflict) as refused:
         net.do("grid-1", service.record_patrol, shortened)
     assert refused.value.code == "patrol.patrol.other_body"
@@ -260,7 +260,7 @@ def test_posts_and_outings_of_a_file_name_their_bad_lines(net, tmp_path: Path) -
         "post_no": "G-1",
         "started_at": body.started_at.isoformat(),
         "ended_at": body.ended_at.isoformat(),
-        "fixes": [{**fix._asdict(), "t": fix.t.isoformat()} for fix in body.fixes],
+        "fixes": [{**fix._asdict(), "t": fix.t.isoformat()} for fix in body.track.fixes(0)],
         "tasks_visited": 0,
     }
     outings = tmp_path / "patrols.jsonl"
