@@ -15,6 +15,7 @@ from detection.pixels.changes import CHANGED, Detection
 from detection.pixels.executor import choose_executor
 from detection.pixels.pair_files import write_change_raster
 from detection.pixels.pipeline import detect_pair
+from ingest.raster import file_sha256
 
 BRIGHT_COUNTS = 4096
 EDGE_PX = 3
@@ -27,13 +28,17 @@ def pair_of(place: Place) -> Pair:
 
 
 def detect(place: Place, *, workers: int = 1, mode: str = "threads") -> Job:
-    """Scene to outlines and change raster, objects not named: rows R1 to R3 end at polygons."""
+    """Scene to outlines and change raster, objects not named: rows R1 to R3 end at polygons.
+
+    The files' digests are known, as they are of scenes in the archive.
+    """
     pair = pair_of(place)
+    digests = file_sha256(pair.before), file_sha256(pair.after)
     target = place.target(f"detect-{mode}-{workers}")
 
     def run() -> Detection:
         executor = choose_executor(mode, workers=workers)
-        detection = detect_pair(pair.before, pair.after, executor=executor, is_typed=False)
+        detection = detect_pair(pair.before, pair.after, executor=executor, is_typed=False, sha256=digests)
         write_change_raster(detection, target)
         return detection
 
