@@ -162,6 +162,17 @@ class TransitionTable:
                 found.setdefault(move.action, move)
         return tuple(found.values())
 
+    def barred(
+        self, situation: Situation, *, rights: frozenset[str], account: str, name: str | None = None
+    ) -> tuple[Move, ...]:
+        """Moves that would be possible now, but that the two-person rule keeps for somebody else."""
+        found = {
+            move.action: move
+            for move in self.moves
+            if move.right in rights and fits(move, situation) and _did(account, name, move, situation)
+        }
+        return tuple(found.values())
+
     def display(self, state: str, *, suggestion: str | None, verdict_kind: str | None) -> str:
         """What the map shows; at the desk a suspicion, by the system or a person, shows as one."""
         if state == "triage" and (

@@ -156,6 +156,9 @@ class CaseFileInfo(Answer):
         description="What the caller may do now beside `actions` of the patch: pause, resume,"
         " raise_objection, withdraw_objection, reject_objection, uphold_objection, uphold_dismissing."
     )
+    barred: list[ReasonInfo] = Field(
+        description="Moves possible now that the two-person rule keeps for somebody else than the caller."
+    )
 
 
 class ObjectionList(Answer):
@@ -253,3 +256,6 @@ class DecisionBody(Body):
     )
     version_id: UUID | None = None
     feature_no: str | None = Field(default=None, max_length=200)
+
+
+CaseFileInfo.model_rebuild()

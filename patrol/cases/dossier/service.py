@@ -17,6 +17,7 @@ from patrol.cases.cases import name_key, transitions
 from patrol.cases.clocks import clock_table, remaining_working_days
 from patrol.cases.dossier import store as dossier_store
 from patrol.cases.dossier.views import (
+    BarredMove,
     CaseFile,
     ClockView,
     ObjectionView,
@@ -59,9 +60,8 @@ def case_file(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) 
         raise NotFound("patrol.case.not_found", patch_id=str(patch_id))
     require(actor, "patch.view", case.division_code)
     situation = situation_of(session, case)
-    legal = transitions().legal(
-        situation, rights=actor.rights, account=str(actor.account_id), name=actor.name
-    )
+    who: dict[str, Any] = {"rights": actor.rights, "account": str(actor.account_id), "name": actor.name}
+    legal = transitions().legal(situation, **who)
     events = [event for event in store.events_of(session, patch_id) if event.undone_by is None]
     pauses = store.pauses_of(session, patch_id)
     verbs = _verbs(case, tuple(move.action for move in legal if move.via in {"pause", "objection"}))
@@ -84,6 +84,7 @@ def case_file(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) 
         watch_until=case.watch_until,
         watch=tuple(_watch(row) for row in dossier_store.watch_of(session, patch_id)),
         verbs=verbs,
+        barred=tuple(BarredMove(move.action, move.zh) for move in transitions().barred(situation, **who)),
     )
 
 

@@ -143,6 +143,14 @@ class WatchView:
 
 
 @dataclass(frozen=True, slots=True)
+class BarredMove:
+    """A move that the two-person rule keeps for somebody else than the caller."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaseFile:
     """Everything beside the time line.
 
@@ -170,3 +178,4 @@ class CaseFile:
     watch_until: date | None
     watch: tuple[WatchView, ...]
     verbs: tuple[str, ...]
+    barred: tuple[BarredMove, ...]

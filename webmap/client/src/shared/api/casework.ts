@@ -65,6 +65,8 @@ export interface CaseFileInfo {
   watch: WatchInfo[]
   /** What the caller may do now beside `actions` of the patch: pause, resume, raise_objection, withdraw_objection, reject_objection, uphold_objection, uphold_dismissing. */
   verbs: string[]
+  /** Moves possible now that the two-person rule keeps for somebody else than the caller. */
+  barred: ReasonInfo[]
 }
 
 /** Papers of a case: what there is, what may be drafted, of whom they speak. */
