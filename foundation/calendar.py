@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -39,11 +40,13 @@ class Period(NamedTuple):
         return datetime.combine(self.last + timedelta(days=1), time(0), SHANGHAI)
 
 
+@lru_cache(maxsize=256)
 def is_published(year: int) -> bool:
     """Whether the holiday arrangement of a year is known."""
     return bool(min(chinese_calendar.holidays).year <= year <= max(chinese_calendar.holidays).year)
 
 
+@lru_cache(maxsize=16_384)
 def is_working_day(day: date) -> bool:
     """Whether offices work on a day; make-up Saturdays and Sundays do, public holidays do not."""
     if is_published(day.year):
