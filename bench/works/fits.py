@@ -56,8 +56,7 @@ def irmad_streamed(place: Place) -> Job:
             step = max(1, len(windows) // SAMPLE_TILES)
             fit = Irmad().fit([_read(before, after, window) for window in windows[step // 2 :: step]])
             for window in windows:
-                pixels = _read(before, after, window)
-                chi = fit.chi_square(pixels.before, pixels.after)
+                chi = fit.chi_square(before.read(window=window), after.read(window=window))
                 sink.write((chi >= np.float32(CUT_SIGMAS**2)).view(np.uint8), 1, window=window)
         return fit
 
