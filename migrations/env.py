@@ -14,8 +14,8 @@ for point in entry_points(group="landwarden.tables"):
 
 
 def include_object(item, name, kind, reflected, compare_to):
-    """Leave PostGIS's and procrastinate's own objects alone."""
-    if kind == "table" and (name.startswith("procrastinate_") or name == "spatial_ref_sys"):
+    """Leave PostGIS's and procrastinate's own objects alone, and the audit head, of which only SQL speaks."""
+    if kind == "table" and (name.startswith("procrastinate_") or name in {"audit_head", "spatial_ref_sys"}):
         return False
     return alembic_helpers.include_object(item, name, kind, reflected, compare_to)
 
