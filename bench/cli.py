@@ -36,8 +36,8 @@ def bench(
     ] = False,
 ) -> None:
     """Measure, write what was asked for, and say what falls short."""
-    from bench.report import performance_page
     from bench.run import known_names, run_bench
+    from bench.sections import merged_page
 
     if size not in SIZES:
         raise typer.BadParameter(f"{size}: {', '.join(SIZES)}", param_hint="--size")
@@ -57,7 +57,8 @@ def bench(
     if json_file is not None:
         json_file.write_text(json.dumps(run, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
     if report is not None:
-        report.write_text(performance_page(run), "utf-8")
+        former = report.read_text("utf-8") if report.exists() else ""
+        report.write_text(merged_page(run, former), "utf-8")
     _say(run)
     is_short = bool(run["wrong_results"]) or not all(item["is_held"] for item in run["gates"])
     if gate and is_short:

@@ -178,8 +178,12 @@ def as_json(measured: Measured) -> dict[str, Any]:
         "metric": gate.metric,
         "direction": gate.direction,
         "target": gate.target,
-        "value": round(measured.value, 4),
-        "least": round(measured.least, 4),
-        "most": round(measured.most, 4),
+        "value": _significant(measured.value),
+        "least": _significant(measured.least),
+        "most": _significant(measured.most),
         "is_held": measured.is_held,
     }
+
+
+def _significant(value: float) -> float:
+    return float(f"{value:.5g}")

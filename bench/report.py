@@ -12,9 +12,24 @@ METRICS = {
     "memory_mib": "memory",
     "pixels_per_cpu_s": "pixels per CPU second",
     "correlation_gap": "largest gap between their canonical correlations",
-    "exponent": "exponent of CPU in pixels",
+    "exponent": "exponent of CPU",
     "memory_growth": "memory, largest ÷ smallest scene",
+    "difference": "largest gap of one pair, of max(area, 1 m²)",
+    "geodesic_error": "largest error against geodesic areas",
+    "bytes_a_point": "bytes a point",
+    "share_gap": "mean gap of shares",
 }
+
+
+PICTURES = (
+    "- R1 to R3 are targets for size L (100 Mpx): what is fixed in a run weighs more on smaller scenes.\n"
+    "- One thread for each library, GDAL's cache 256 MiB for all; imports and a first call on a small "
+    "scene lie outside the clock.\n"
+)
+OTHERS = (
+    "- One thread for each library; imports, a first call on a small county and the loading of databases and "
+    "mapped layers lie outside the clock; the CPU of PostgreSQL's processes is counted.\n"
+)
 
 
 def performance_page(run: dict[str, Any]) -> str:
@@ -23,18 +38,19 @@ def performance_page(run: dict[str, Any]) -> str:
         "# 性能 Performance\n",
         "Made by `landwarden bench`; do not edit. A speed is a ratio of works measured in turn in one run, "
         "medians over rounds; time on another machine differs, ratios hardly do.\n",
-        _conditions(run),
+        conditions(run),
         "## 对照指标 Ratios\n",
-        _gates(run["gates"], run["titles"]),
+        gate_table(run["gates"], run["titles"]),
         "## 未达到的 What falls short\n",
-        _shortfalls(run),
+        shortfalls(run),
         "## 各项实测 Measurements\n",
-        _records(run["records"]),
+        measurements(run["records"]),
     ]
     return "\n".join(parts)
 
 
-def _conditions(run: dict[str, Any]) -> str:
+def conditions(run: dict[str, Any]) -> str:
+    """On what a run was taken, as a list."""
     machine, records = run["machine"], run["records"]
     others = median(record["other_cores"] for record in records) if records else 0.0
     steal = median(record["steal_share"] for record in records) if records else 0.0
@@ -49,13 +65,12 @@ def _conditions(run: dict[str, Any]) -> str:
         f"- Load by others while measuring: {others:.2f} cores (median), stolen by the host "
         f"{steal:.1%}; load averages at the start {machine['load_average']}\n"
         f"- {versions}\n"
-        "- R1 to R3 are targets for size L (100 Mpx): what is fixed in a run weighs more on smaller scenes.\n"
-        "- One thread for each library, GDAL's cache 256 MiB for all; imports and a first call on a small "
-        "scene lie outside the clock.\n"
+        f"{PICTURES if any(record['side_px'] for record in records) else OTHERS}"
     )
 
 
-def _gates(gates: Sequence[dict[str, Any]], titles: dict[str, str]) -> str:
+def gate_table(gates: Sequence[dict[str, Any]], titles: dict[str, str]) -> str:
+    """Ratios against their targets."""
     if not gates:
         return "Nothing measured.\n"
     lines = ["| row | what | ratio | target | measured (least–most) | |", "|---|---|---|---|---|---|"]
@@ -70,7 +85,8 @@ def _gates(gates: Sequence[dict[str, Any]], titles: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _shortfalls(run: dict[str, Any]) -> str:
+def shortfalls(run: dict[str, Any]) -> str:
+    """What misses its target, is wrong, or was not measured."""
     lines = [
         f"- {gate['gate']}: {_figure(gate['value'])}, target "
         f"{'at most' if gate['direction'] == 'max' else 'at least'} {_figure(gate['target'])}"
@@ -83,12 +99,16 @@ def _shortfalls(run: dict[str, Any]) -> str:
     return "\n".join(lines or ["- Nothing."]) + "\n"
 
 
-def _records(records: Sequence[dict[str, Any]]) -> str:
+def measurements(records: Sequence[dict[str, Any]]) -> str:
+    """Medians of every work."""
     groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
     for record in records:
         groups.setdefault((record["row"], record["work"], record["pixels"]), []).append(record)
+    is_picture = any(record["side_px"] for record in records)
+    size, each = ("Mpx", "ns a pixel") if is_picture else ("units", "µs a unit")
+    scale, per = (1e6, 1e9) if is_picture else (1.0, 1e6)
     lines = [
-        "| row | work | Mpx | CPU s | ns a pixel | wall s | memory MiB | count | area |",
+        f"| row | work | {size} | CPU s | {each} | wall s | memory MiB | count | area |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for (row, work, pixels), group in groups.items():
@@ -97,7 +117,8 @@ def _records(records: Sequence[dict[str, Any]]) -> str:
         )
         result = group[0]["result"]
         lines.append(
-            f"| {row} | {work} | {pixels / 1e6:.2f} | {cpu_s:.3f} | {cpu_s / pixels * 1e9:.1f} | "
+            f"| {row} | {work} | {pixels / scale:,.{2 if is_picture else 0}f} | {cpu_s:.3f} | "
+            f"{cpu_s / pixels * per:.1f} | "
             f"{wall_s:.2f} | {memory:.0f} | {result['count']} | {result['area']:.0f} |"
         )
     return "\n".join(lines) + "\n"

@@ -74,6 +74,11 @@ def run_bench(
         "machine": before,
         "versions": describe_versions(),
         "revision": describe_revision(),
+        "suites": [
+            suite.name
+            for suite in SUITES.values()
+            if any(entry in entries for entry in (*suite.rows, *suite.growths))
+        ],
         "titles": {entry.name: entry.title for entry in entries},
         "gates": [as_json(measured) for measured in measured_gates(records, gates)],
         "wrong_results": wrong,

@@ -10,6 +10,7 @@ import shapely
 from bench.judgement import SUITE
 from bench.judgement_scenes import made_county
 from bench.run import run_bench
+from bench.sections import merged_page
 from bench.works.overlaying import difference
 from detection.judging.areas.join import SharedAreas
 
@@ -39,6 +40,12 @@ def test_peers_find_the_areas_that_ours_finds(tmp_path: Path) -> None:
     held = {gate["gate"]: gate["is_held"] for gate in run["gates"]}
     assert held["O1-equal"]
     assert held["O3-error"]
+    page = merged_page(run, "# 性能 Performance\n\nPictures.\n")
+    assert page.startswith("# 性能 Performance\n\nPictures.\n")
+    assert page.count("| O1 |") == 1
+    assert "100,000" not in page
+    assert merged_page(run, page) == page
+    assert "Pictures." not in merged_page({**run, "suites": ["detection"]}, page)
     server = next(record for record in run["records"] if record["work"] == "postgis")
     assert server["cpu_s"] > 0.01
 
