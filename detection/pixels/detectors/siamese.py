@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detection.pixels.detectors.base import DetectorSpec, FloatGrid, Samples, gather
 from detection.pixels.indices import BandRoles
-from detection.pixels.kinds.heads import head_codes
+from detection.pixels.net.codes import head_codes
 from detection.pixels.net.inference import (
     HALO_PX,
     HEADS,

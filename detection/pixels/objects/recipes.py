@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.pixels.compiled import compiled
-from detection.pixels.kinds.heads import LEVEL_OF_HEAD
 from detection.pixels.kinds.surfaces import (
     CLOUD,
     DARK,
@@ -27,6 +26,7 @@ from detection.pixels.kinds.surfaces import (
     grown,
     opened,
 )
+from detection.pixels.net.codes import LEVEL_OF_HEAD
 from detection.pixels.net.inference import HEADS
 from detection.pixels.objects.components import at_least, boxes_of, hysteresis_of, numbered
 from detection.pixels.objects.runs import Grid, IntArray, Runs, remade, selected

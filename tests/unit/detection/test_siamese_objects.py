@@ -20,7 +20,7 @@ from detection import pair_cli
 from detection.learning.made.pairs import make_pair
 from detection.pixels.detectors import siamese
 from detection.pixels.executor import Threads
-from detection.pixels.kinds.heads import LEVEL_OF_HEAD, head_codes
+from detection.pixels.net.codes import LEVEL_OF_HEAD, head_codes
 from detection.pixels.net.inference import HEADS, MODEL_FILE, Weights, open_model
 from detection.pixels.objects.recipes import HIGH, LOW, objects_of_heads, packed
 from detection.pixels.objects.runs import Runs
