@@ -138,10 +138,11 @@ def cropland(session: Session, prefix: str) -> list[RowMapping]:
 
 
 def leads_by_source(session: Session, prefix: str, begin: datetime, end: datetime) -> list[RowMapping]:
-    """Leads received in a period."""
+    """Leads received in a period; a person's correction of a patch is no finding."""
     return _all(
         session,
         "SELECT source, lead_id, division_code FROM lead WHERE starts_with(division_code, :prefix)"
+        " AND NOT attributes ? 'corrects'"
         " AND created_at >= :begin AND created_at < :end ORDER BY source, lead_id",
         prefix=prefix,
         begin=begin,

@@ -21,14 +21,14 @@ def numbers(net):  # type: ignore[no-untyped-def]
     from foundation.divisions import divisions
     from patrol.reports.facts import Scope, load_ledger
     from patrol.reports.indicators import compute
+    from patrol.reports.store import leads_by_source
 
     with net.runtime.database.transaction(net.runtime.system) as session:
         scope = Scope(divisions().get("410800000000"), parse_period("2026-W37"), net.clock(), "full")
         found = compute(load_ledger(session, scope, scope.period), scope.period, net.clock())
         counts = service.counts_by_state(session, net.runtime.system, service.PatchFilter())
-        leads = session.execute(
-            __import__("sqlalchemy").text("SELECT count(*) FROM lead WHERE NOT attributes ? 'corrects'")
-        ).scalar_one()
+        begin, end = scope.period.starts_at, scope.period.ends_at
+        leads = len(leads_by_source(session, scope.division.prefix, begin, end))
     shown = {key: (value.value, value.denominator, value.items) for key, value in found.items()}
     return shown, {key: count for key, count in counts.items() if count}, leads
 
