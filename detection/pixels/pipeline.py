@@ -129,12 +129,10 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
 
     Parameters
     ----------
-    gsd_m : float, optional
-        Resolution of pictures without georeferencing, m.
+    gsd_m, min_area_m2 : float, optional
+        Resolution of pictures without georeferencing; smallest object, by default by resolution.
     cloud_mask : Path, optional
         Raster on the BEFORE grid, not 0 where either date is cloud or shadow.
-    min_area_m2 : float, optional
-        Smallest object; by default by resolution (pixels on a pixel grid).
     through : sequence of Path
         Dates between, in order, through which to register two that are too unlike each other.
     progress, cancel : callable, optional
@@ -145,10 +143,8 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
         Folder that keeps finished rows of blocks, so that a killed run goes on; see `scoring.score_scene`.
     is_typed : bool
         Whether each object is looked at again to tell what it is; else all are ``other``.
-    weights : Weights, optional
-        Of the net; by default those that the product ships.
-    sha256 : (str, str), optional
-        Of both files, where known: see `ingest.pair.open_pair`.
+    weights, sha256 : optional
+        Of the net, by default those that the product ships; of both files, see `ingest.pair.open_pair`.
 
     Raises
     ------
@@ -157,23 +153,35 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     """
     tell = progress or _silent
     tell("open", 0.0)
-    dates = before_date, after_date
     workers = executor or Threads(default_workers())
     workers.warm()
+    dates = before_date, after_date
     pair, choice = _opened(
         before, after, sensor, pixel_grid=pixel_grid, gsd_m=gsd_m, dates=dates, sha256=sha256
     )
-    run = _prepared(pair, choice, through, cloud_mask, weights=weights, tell=tell)
-    run = replace(run, min_area_m2=min_area_m2, is_typed=is_typed)
-    scores = score_scene(
+    fitted = _prepared(pair, choice, through, cloud_mask, weights=weights, tell=tell)
+    run = replace(fitted, min_area_m2=min_area_m2, is_typed=is_typed)
+    scores = _scored(run, workers, block_px or run.block_px, tell=tell, cancel=cancel, spool=spool)
+    return _assemble(run, scores, tell)
+
+
+def _scored(
+    run: _Run,
+    workers: Executor,
+    block_px: int,
+    *,
+    tell: Progress,
+    cancel: Callable[[], bool] | None,
+    spool: Path | None,
+) -> Runs:
+    return score_scene(
         run.block,
         executor=workers,
-        block_px=block_px or run.block_px,
+        block_px=block_px,
         progress=lambda share: tell("score", share),
         cancel=cancel,
         spool=spool,
     )
-    return _assemble(run, scores, tell)
 
 
 def _opened(
