@@ -14,6 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from patrol.rounds.tracks import ACCURACY, HEADER, JUMP, MOCK, SEGMENT, TIME, USABLE
+
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 Array = NDArray[Any]
 
@@ -22,9 +24,6 @@ ECCENTRICITY_SQUARED = 0.006_694_380_022_90
 DEGREE = 1e-7 * math.pi / 180.0
 DELTA_MOST = 32_767
 PAUSE_MOST = 65_535
-HEADER, SEGMENT, POINT = 16, 20, 8
-"""Bytes of a packed outing: its head, each anchor, each fix."""
-USABLE, MOCK, ACCURACY, TIME, JUMP = range(5)
 EVEN_FEWEST = 20
 
 

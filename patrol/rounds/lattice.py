@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
-from rasterio.features import rasterize
-from rasterio.transform import Affine
 from shapely.geometry.base import BaseGeometry
 
 from patrol.rounds.tracks import DEGREE_UNITS
@@ -44,6 +43,9 @@ class Lattice:
 
     def draw(self, shapes_4490: Iterable[tuple[BaseGeometry, int]], dtype: str) -> NDArray[Any]:
         """Numbers of the shapes at the nodes that they hold; 0 outside all, later shapes over earlier."""
+        # GDAL is loaded by whoever draws.
+        from rasterio.features import rasterize
+
         rows = list(shapes_4490)
         if not rows:
             return np.zeros((self.rows, self.columns), dtype=dtype)

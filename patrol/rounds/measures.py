@@ -13,19 +13,28 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from foundation.crs import STORAGE_EPSG, gauss_krueger_epsg, reproject
-from patrol.rounds import kernels
 from patrol.rounds.lattice import Lattice, lattice_over
-from patrol.rounds.tracks import TICKS_A_SECOND, FixRules, Tracks, tick_of
+from patrol.rounds.tracks import (
+    ACCURACY,
+    JUMP,
+    MOCK,
+    TICKS_A_SECOND,
+    TIME,
+    USABLE,
+    FixRules,
+    Tracks,
+    tick_of,
+)
 
 ANCHOR_MIN_M = 10.0
 """Shorter steps are jitter of the receiver and walk nowhere."""
 EVEN_DEVIATION = 0.02
 EVEN_SPEED_M_S = 0.2
 REFUSALS = {
-    kernels.MOCK: "mock",
-    kernels.ACCURACY: "accuracy",
-    kernels.TIME: "time",
-    kernels.JUMP: "jump",
+    MOCK: "mock",
+    ACCURACY: "accuracy",
+    TIME: "time",
+    JUMP: "jump",
 }
 
 
@@ -69,6 +78,9 @@ def measure(tracks: Tracks, spans: NDArray[np.int64], rules: FixRules) -> Walks:
     spans : (n, 2) int64
         First and last tick of each outing; fixes outside it do not count.
     """
+    # The compiler is loaded by whoever measures, not by whoever imports: the web process starts without it.
+    from patrol.rounds import kernels
+
     codes = kernels.sift(
         tracks.starts,
         tracks.ticks,
@@ -87,7 +99,7 @@ def measure(tracks: Tracks, spans: NDArray[np.int64], rules: FixRules) -> Walks:
     deviation = walked[:, 3]
     return Walks(
         codes,
-        _per_outing(codes == kernels.USABLE, tracks.starts),
+        _per_outing(codes == USABLE, tracks.starts),
         {reason: _per_outing(codes == code, tracks.starts) for code, reason in REFUSALS.items()},
         walked[:, 0],
         walked[:, 1],
@@ -132,6 +144,8 @@ def in_ground(
     own : (n, 2) int64
         First and last place in ``grounds.shapes`` of each outing's ground.
     """
+    from patrol.rounds import kernels
+
     sure, reach = _steps(margin_m, grounds.lattice.spacing_m)
     found = kernels.inside(
         tracks.starts,
@@ -152,7 +166,7 @@ def in_ground(
         ground = shapely.union_all(list(grounds.shapes[own[number, 0] : own[number, 1] + 1]))
         found[open_fixes[mine]] = near_ground(lonlat[mine], ground, margin_m=margin_m)
     good = _per_outing(found == 1, tracks.starts)
-    usable = _per_outing(codes == kernels.USABLE, tracks.starts)
+    usable = _per_outing(codes == USABLE, tracks.starts)
     share = np.full(len(tracks), np.nan)
     np.divide(good, usable, out=share, where=usable > 0)
     return share
@@ -170,7 +184,7 @@ def stretches(
     starts : (s + 1,) int64
         Stretch i owns ``places[starts[i]:starts[i + 1]]``.
     """
-    places = np.flatnonzero(codes == kernels.USABLE)
+    places = np.flatnonzero(codes == USABLE)
     outing = np.searchsorted(tracks.starts, places, side="right")
     pause = np.diff(tracks.ticks[places])
     is_cut = (np.diff(outing) != 0) | (pause > gap_max.total_seconds() * TICKS_A_SECOND)

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.errors import Defect
-from patrol.rounds import kernels
-from patrol.rounds.tracks import Tracks
+from patrol.rounds.tracks import HEADER, POINT, SEGMENT, Tracks
 
 FORM = 2
 HEAD = np.dtype([("form", "<u4"), ("fixes", "<u4"), ("anchors", "<u4"), ("crc", "<u4")])
@@ -24,9 +23,12 @@ HEAD = np.dtype([("form", "<u4"), ("fixes", "<u4"), ("anchors", "<u4"), ("crc", 
 
 def pack(tracks: Tracks) -> list[bytes]:
     """Each outing as bytes."""
+    # The compiler is loaded by whoever packs, not by whoever imports.
+    from patrol.rounds import kernels
+
     counts = np.diff(tracks.starts)
     anchors = kernels.count_anchors(tracks.starts, tracks.ticks, tracks.lon, tracks.lat)
-    sizes = kernels.HEADER + kernels.SEGMENT * anchors + kernels.POINT * counts
+    sizes = HEADER + SEGMENT * anchors + POINT * counts
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     buffer = np.zeros(offsets[-1], dtype=np.uint8)
     quality = tracks.accuracy.astype(np.int64) * 2 + tracks.is_mock
@@ -35,7 +37,7 @@ def pack(tracks: Tracks) -> list[bytes]:
     )
     view, packed = buffer.data, []
     for outing, (begin, end) in enumerate(itertools.pairwise(offsets)):
-        body = view[begin + kernels.HEADER : end]
+        body = view[begin + HEADER : end]
         head = np.array([(FORM, counts[outing], anchors[outing], zlib.crc32(body))], dtype=HEAD)
         packed.append(head.tobytes() + bytes(body))
     return packed
@@ -49,6 +51,8 @@ def unpack(packed: Sequence[bytes | memoryview]) -> Tracks:
     Defect
         ``patrol.track.unreadable`` with the place in the sequence: not packed by us, or damaged since.
     """
+    from patrol.rounds import kernels
+
     counts, anchors = _heads(packed)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum([len(data) for data in packed])]).astype(np.int64)
@@ -62,17 +66,15 @@ def unpack(packed: Sequence[bytes | memoryview]) -> Tracks:
 
 
 def _heads(packed: Sequence[bytes | memoryview]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    if any(len(data) < kernels.HEADER for data in packed):
-        raise Defect(
-            "patrol.track.unreadable", place=[len(data) < kernels.HEADER for data in packed].index(True)
-        )
-    heads = np.frombuffer(b"".join(bytes(data[: kernels.HEADER]) for data in packed), dtype=HEAD)
+    if any(len(data) < HEADER for data in packed):
+        raise Defect("patrol.track.unreadable", place=[len(data) < HEADER for data in packed].index(True))
+    heads = np.frombuffer(b"".join(bytes(data[:HEADER]) for data in packed), dtype=HEAD)
     counts, anchors = heads["fixes"].astype(np.int64), heads["anchors"].astype(np.int64)
     sizes = np.array([len(data) for data in packed], dtype=np.int64)
-    crcs = np.array([zlib.crc32(memoryview(data)[kernels.HEADER :]) for data in packed], dtype=np.uint32)
+    crcs = np.array([zlib.crc32(memoryview(data)[HEADER:]) for data in packed], dtype=np.uint32)
     is_whole = (
         (heads["form"] == FORM)
-        & (sizes == kernels.HEADER + kernels.SEGMENT * anchors + kernels.POINT * counts)
+        & (sizes == HEADER + SEGMENT * anchors + POINT * counts)
         & (crcs == heads["crc"])
     )
     if not is_whole.all():

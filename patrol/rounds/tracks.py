@@ -19,6 +19,10 @@ TICKS_A_SECOND = 100
 ACCURACY_UNITS = 10
 ACCURACY_MOST = 32_767
 """Decimetres; whatever is worse, or no number, counts as this."""
+HEADER, SEGMENT, POINT = 16, 20, 8
+"""Bytes of a packed outing: its head, each anchor, each fix."""
+USABLE, MOCK, ACCURACY, TIME, JUMP = range(5)
+"""Codes of fixes: usable, or why not."""
 
 
 class Fix(NamedTuple):
