@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from foundation.runtime import Runtime
     from patrol.cases.escalation import ClockReport
     from patrol.net.service import PostImport
-    from patrol.reports.service import BulletinView
+    from patrol.reports.views import BulletinView
     from patrol.rounds.patrols import PatrolBody
 
 PATROLS_A_TRANSACTION = 100

@@ -35,19 +35,18 @@ from patrol.lists.views import (
 )
 from patrol.net.service import PostImport, get_post, import_grid, posts_over
 from patrol.reports.indicators import DEFINITIONS, Definition, Indicator
+from patrol.reports.issuing.service import issue_bulletin, note_erratum, review_bulletin, sign_receipt
 from patrol.reports.rankings import RankingRow
 from patrol.reports.service import (
-    BulletinFile,
-    BulletinView,
     RankingView,
     bulletin_file,
     draft_bulletin,
     get_bulletin,
     indicators,
-    issue_bulletin,
     list_bulletins,
     rankings,
 )
+from patrol.reports.views import BulletinFile, BulletinView
 from patrol.rounds.patrols import PatrolBody
 from patrol.rounds.service import PatrolRecorded, record_patrol, record_patrols
 from patrol.rounds.tracks import Fix, tracks_of
@@ -120,6 +119,7 @@ __all__ = [
     "list_bulletins",
     "list_patches",
     "move_case",
+    "note_erratum",
     "open_case",
     "open_cases_for",
     "patch_id_of",
@@ -132,8 +132,10 @@ __all__ = [
     "record_verdict",
     "record_visit",
     "return_",
+    "review_bulletin",
     "run_clocks",
     "sign",
+    "sign_receipt",
     "targets",
     "tracks_of",
     "undo",

@@ -10,6 +10,7 @@ from geoalchemy2 import Geometry
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Date,
     DateTime,
     Float,
@@ -237,7 +238,10 @@ class BulletinRow(Base):
     """A weekly bulletin or monthly ranking. Frozen once issued: its files never change."""
 
     __tablename__ = "bulletin"
-    __table_args__ = (Index("uq_bulletin_period", "kind", "period", "division_code", unique=True),)
+    __table_args__ = (
+        Index("uq_bulletin_period", "kind", "period", "division_code", unique=True),
+        CheckConstraint("reviewed_by <> issued_by", name="two_persons"),
+    )
 
     bulletin_id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(Text)
@@ -246,7 +250,7 @@ class BulletinRow(Base):
     division_code: Mapped[str] = mapped_column(String(12))
     number: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text)
-    """draft | issued"""
+    """draft | reviewed | issued"""
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """Every number in it, and the items behind each."""
     files: Mapped[list[Any]] = mapped_column(JSONB)
@@ -254,3 +258,6 @@ class BulletinRow(Base):
     drafted_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     issued_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     issued_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.account_id"))
+    reviewed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    reviewed_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.account_id"))
+    review_note: Mapped[str | None] = mapped_column(Text)

@@ -14,6 +14,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from patrol.reports.archives import frozen
 from patrol.reports.bulletins import Facts
+from patrol.reports.issuing.errata import spoken
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
@@ -46,6 +47,8 @@ def ranking_workbook(facts: Facts, *, at: datetime) -> bytes:
         _ranking(first, facts)
     _definitions(book.create_sheet("指标定义"), facts)
     _ledger(book.create_sheet("明细台账"), facts)
+    if facts.get("errata"):
+        _errata(book.create_sheet("勘误"), facts)
     book.properties.creator = "守土 Landwarden"
     book.properties.title = facts["title"]
     out = io.BytesIO()
@@ -123,6 +126,18 @@ def _ledger(sheet: Worksheet, facts: Facts) -> None:
         line = _items(sheet, line, row["zh"], value, marked)
     set_widths(sheet, (22, 12, 44, 14))
     sheet.freeze_panes = "A2"
+
+
+def _errata(sheet: Worksheet, facts: Facts) -> None:
+    """Corrections of earlier issues; those stay as they were."""
+    head_line(sheet, 1, ["期号", "期次", "数据", "原为", "更正为", "原因", "依据"])
+    for line, fact in enumerate(facts["errata"], start=2):
+        told = (fact["bulletin_number"], fact["period"], fact["name"])
+        values = (spoken(fact["was"], fact["unit"]), spoken(fact["should_be"], fact["unit"]))
+        cells = (*told, *values, fact["reason"], "、".join(fact["evidence"]))
+        for place, cell in enumerate(cells, start=1):
+            sheet.cell(line, place, safe(cell))
+    set_widths(sheet, (16, 12, 26, 14, 14, 40, 40))
 
 
 def _items(sheet: Worksheet, line: int, name: str, value: Any, items: Iterable[tuple[str, str]]) -> int:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import shapely
 from sqlalchemy import text
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 from detection import service as detection
 from foundation.calendar import Period, previous_period, working_days_between
 from foundation.divisions import Division, divisions
+from foundation.ids import derived_id
 from patrol.cases.cases import transitions
 from patrol.lists.service import division_name, spoken_name
 from patrol.reports import store
@@ -40,6 +42,7 @@ from patrol.reports.bulletins import (
 )
 from patrol.reports.coverage import Field, Walked, cover, cropland_of
 from patrol.reports.indicators import DEFINITIONS, Ledger, Person, Step, compute
+from patrol.reports.issuing.service import errata_facts
 from patrol.reports.rankings import (
     PersonGroup,
     RankingRow,
@@ -132,6 +135,11 @@ def unit_ranking(session: Session, scope: Scope, level: int) -> list[RankingRow]
     return with_changes(ranked(scope.period), ranked(previous_period(scope.period)))
 
 
+def bulletin_id_of(kind: str, scope: Scope) -> UUID:
+    """Id of the bulletin of a kind, period and area."""
+    return derived_id("bulletin", kind, scope.period.label, scope.division.code)
+
+
 def gather(session: Session, scope: Scope, *, kind: str, number: str, dated: date) -> Facts:
     """All facts of a bulletin. What is not in them is in no document."""
     prefix, period = scope.division.prefix, scope.period
@@ -179,6 +187,7 @@ def gather(session: Session, scope: Scope, *, kind: str, number: str, dated: dat
         "typical": _typical(taken, scope),
         "definitions": [definition._asdict() for definition in DEFINITIONS],
         "audit_head": _audit_head(session),
+        "errata": errata_facts(session, kind, scope.division.code, bulletin_id_of(kind, scope)),
     }
     facts["best_and_worst"] = _best_and_worst(townships)
     facts["unreported"], facts["unobserved"] = _unobserved(session, scope)

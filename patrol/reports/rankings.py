@@ -41,6 +41,8 @@ class RankingPolicy:
     small_below: int
     groups: tuple[PersonGroup, ...]
     ranks_persons: Mapping[str, bool]
+    receiving_kinds: tuple[str, ...]
+    """Kinds of offices that an issued bulletin is sent to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,4 +192,5 @@ def ranking_policy() -> RankingPolicy:
             PersonGroup(row["key"], row["zh"], row["tier"], tuple(row["kinds"])) for row in raw["persons"]
         ),
         ranks_persons={key: row["ranks_persons"] for key, row in raw["profiles"].items()},
+        receiving_kinds=tuple(raw["distribution"]["kinds"]),
     )

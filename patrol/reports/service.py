@@ -9,20 +9,21 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from foundation import audit
-from foundation.access import SYSTEM_ACCOUNT_ID, Actor, require
+from foundation.access import Actor, require
 from foundation.blobs import BlobStore
 from foundation.calendar import SHANGHAI, parse_period
 from foundation.divisions import divisions
 from foundation.errors import Conflict, InvalidInput, NotFound
-from foundation.ids import derived_id
 from patrol.cases.store import lock_key
 from patrol.reports import facts, store
-from patrol.reports.bulletins import KINDS, Facts, check_kind, number_of
+from patrol.reports.bulletins import Facts, check_kind, number_of
 from patrol.reports.indicators import DEFINITIONS, Definition, Indicator, compute
 from patrol.reports.rankings import RankingRow, ranking_policy
+from patrol.reports.views import BulletinFile, BulletinView, view_of
 from patrol.tables import BulletinRow
 
 OF = ("post", "township", "county")
+DRAFT_READERS = frozenset({"report.review", "report.issue"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,32 +37,6 @@ class RankingView:
     rows: tuple[RankingRow, ...]
     definitions: tuple[Definition, ...]
     persons_ranked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class BulletinFile:
-    """One file of a bulletin."""
-
-    name: str
-    media_type: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class BulletinView:
-    """A bulletin and what it says."""
-
-    bulletin_id: UUID
-    kind: str
-    kind_name: str
-    period: str
-    division_code: str
-    number: str
-    status: str
-    drafted_at: datetime
-    issued_at: datetime | None
-    facts: Facts
-    files: tuple[BulletinFile, ...]
 
 
 def rankings(
@@ -148,6 +123,8 @@ def draft_bulletin(
 ) -> BulletinView:
     """Draft a bulletin, or draft it anew while it is not issued; an issued one comes back as it is.
 
+    What was reviewed and is drafted anew wants a new review.
+
     Raises
     ------
     InvalidInput
@@ -164,12 +141,12 @@ def draft_bulletin(
     lock_key(session, f"bulletin/{kind}/{division_code}")
     row = store.find_bulletin(session, kind, period, division_code)
     if row is not None and row.status == "issued":
-        return _view(row)
+        return view_of(row)
     if row is None:
         serial = store.next_serial(session, kind, scope.period.first.year, division_code)
         number = number_of(kind, int(scope.period.label[:4]), serial)
         row = BulletinRow(
-            bulletin_id=derived_id("bulletin", kind, period, division_code),
+            bulletin_id=facts.bulletin_id_of(kind, scope),
             kind=kind,
             period=period,
             division_code=division_code,
@@ -182,7 +159,8 @@ def draft_bulletin(
         session.add(row)
     dated = now.astimezone(SHANGHAI).date()
     row.facts = facts.gather(session, scope, kind=kind, number=row.number, dated=dated)
-    row.drafted_at = now
+    row.status, row.drafted_at = "draft", now
+    row.reviewed_at = row.reviewed_by = row.review_note = None
     row.files = _files(row, blobs)
     session.flush()
     audit.record(
@@ -193,43 +171,16 @@ def draft_bulletin(
         at=now,
         facts={"kind": kind, "period": period, "files": [entry["sha256"] for entry in row.files]},
     )
-    return _view(row)
-
-
-def issue_bulletin(session: Session, actor: Actor, bulletin_id: UUID, *, now: datetime) -> BulletinView:
-    """Issue a bulletin: from here on it is frozen. Issuing twice changes nothing.
-
-    Raises
-    ------
-    NotFound
-        ``patrol.bulletin.not_found``.
-    Conflict
-        ``patrol.bulletin.period_runs``: its period has not ended.
-    """
-    row = _get(session, bulletin_id)
-    require(actor, "report.issue", row.division_code)
-    if row.status == "issued":
-        return _view(row)
-    if now < parse_period(row.period).ends_at:
-        raise Conflict("patrol.bulletin.period_runs", period=row.period)
-    row.status, row.issued_at = "issued", now
-    row.issued_by = None if actor.account_id == SYSTEM_ACCOUNT_ID else actor.account_id
-    audit.record(
-        session,
-        actor,
-        "patrol.bulletin.issued",
-        subject=("bulletin", bulletin_id),
-        at=now,
-        facts={"number": row.number, "files": [entry["sha256"] for entry in row.files]},
-    )
-    return _view(row)
+    return view_of(row)
 
 
 def list_bulletins(session: Session, actor: Actor) -> tuple[BulletinView, ...]:
-    """Bulletins that the actor may see, newest period first; drafts only for who may issue."""
+    """Bulletins that the actor may see, newest period first; drafts only for who may review or issue."""
     require(actor, "report.view")
-    may_issue = "report.issue" in actor.rights
-    return tuple(_view(row) for row in store.list_bulletins(session) if row.status == "issued" or may_issue)
+    sees_drafts = not DRAFT_READERS.isdisjoint(actor.rights)
+    return tuple(
+        view_of(row) for row in store.list_bulletins(session) if row.status == "issued" or sees_drafts
+    )
 
 
 def get_bulletin(session: Session, actor: Actor, bulletin_id: UUID) -> BulletinView:
@@ -242,9 +193,9 @@ def get_bulletin(session: Session, actor: Actor, bulletin_id: UUID) -> BulletinV
     """
     require(actor, "report.view")
     row = _get(session, bulletin_id)
-    if row.status != "issued" and "report.issue" not in actor.rights:
+    if row.status != "issued" and DRAFT_READERS.isdisjoint(actor.rights):
         raise NotFound("patrol.bulletin.not_found", bulletin_id=str(bulletin_id))
-    return _view(row)
+    return view_of(row)
 
 
 def bulletin_file(session: Session, actor: Actor, bulletin_id: UUID, name: str) -> BulletinFile:
@@ -295,19 +246,3 @@ def _get(session: Session, bulletin_id: UUID) -> BulletinRow:
     if row is None:
         raise NotFound("patrol.bulletin.not_found", bulletin_id=str(bulletin_id))
     return row
-
-
-def _view(row: BulletinRow) -> BulletinView:
-    return BulletinView(
-        row.bulletin_id,
-        row.kind,
-        KINDS[row.kind],
-        row.period,
-        row.division_code,
-        row.number,
-        row.status,
-        row.drafted_at,
-        row.issued_at,
-        row.facts,
-        tuple(BulletinFile(**entry) for entry in row.files),
-    )

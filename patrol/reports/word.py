@@ -16,6 +16,7 @@ from docx.shared import Mm, Pt, RGBColor
 
 from patrol.reports.archives import frozen
 from patrol.reports.bulletins import Facts, percent
+from patrol.reports.issuing.errata import erratum_sentence
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 RED = RGBColor(0xC8, 0x10, 0x2E)
@@ -44,6 +45,7 @@ def bulletin_document(facts: Facts, *, at: datetime, picture: Picture) -> bytes:
         ("巡查排名", _rankings),
         ("典型图斑", lambda doc, rows: _typical(doc, rows, picture)),
         ("未观测情况", _unobserved),
+        *([("勘误", _errata)] if facts.get("errata") else []),
         ("下一步工作要求", _requirements),
     ]
     for numeral, (name, write) in zip(NUMERALS, sections, strict=False):
@@ -211,6 +213,11 @@ def _typical(document: Any, facts: Facts, picture: Picture) -> None:
 def _unobserved(document: Any, facts: Facts) -> None:
     for sentence in facts["unobserved"]:
         _body(document, sentence)
+
+
+def _errata(document: Any, facts: Facts) -> None:
+    for place, fact in enumerate(facts["errata"], start=1):
+        _body(document, f"{place}．{erratum_sentence(fact)}")
 
 
 def _requirements(document: Any, facts: Facts) -> None:

@@ -10,8 +10,19 @@ from fastapi import Query
 from fastapi.responses import FileResponse
 
 from patrol.reports import service as reports
+from patrol.reports.issuing import service as issuing
+from patrol.reports.issuing.errata import ErratumBody
+from patrol.reports.views import BulletinView
 from webmap.deps import PREFIX, SignedIn, noun_router
-from webmap.schemas.reports import BulletinFileInfo, BulletinInfo, Ranking
+from webmap.schemas.reports import (
+    BulletinFileInfo,
+    BulletinInfo,
+    ErratumForm,
+    ErratumInfo,
+    Ranking,
+    ReceiptInfo,
+    ReviewNote,
+)
 
 router = noun_router("reports")
 
@@ -48,11 +59,53 @@ def list_bulletins(caller: SignedIn) -> list[BulletinInfo]:
         return [_info(view) for view in reports.list_bulletins(session, caller.actor)]
 
 
-@router.post("/bulletins/{bulletin_id}/issue", summary="Issue a bulletin: it never changes again")
+@router.post("/bulletins/{bulletin_id}/review", summary="Say that a draft was checked")
+def review_bulletin(caller: SignedIn, bulletin_id: UUID, body: ReviewNote | None = None) -> BulletinInfo:
+    """Whoever reviews does not issue. Drafting anew asks for a new review."""
+    note = body.note if body else ""
+    with caller.transaction() as session:
+        return _info(issuing.review_bulletin(session, caller.actor, bulletin_id, note=note, now=caller.now()))
+
+
+@router.post("/bulletins/{bulletin_id}/issue", summary="Issue a reviewed bulletin: it never changes again")
 def issue_bulletin(caller: SignedIn, bulletin_id: UUID) -> BulletinInfo:
     """Issuing twice changes nothing."""
     with caller.transaction() as session:
-        return _info(reports.issue_bulletin(session, caller.actor, bulletin_id, now=caller.now()))
+        return _info(issuing.issue_bulletin(session, caller.actor, bulletin_id, now=caller.now()))
+
+
+@router.get("/bulletins/{bulletin_id}/errata", summary="Corrections of an issued bulletin")
+def list_errata(caller: SignedIn, bulletin_id: UUID) -> list[ErratumInfo]:
+    """Oldest first."""
+    with caller.transaction() as session:
+        found = issuing.errata_of(session, caller.actor, bulletin_id)
+    return [ErratumInfo.model_validate(erratum) for erratum in found]
+
+
+@router.post("/bulletins/{bulletin_id}/errata", status_code=201, summary="Put a number right")
+def note_erratum(caller: SignedIn, bulletin_id: UUID, body: ErratumForm) -> ErratumInfo:
+    """The bulletin stays as it is; the next one prints the correction."""
+    given = ErratumBody(body.number, body.should_be, body.reason, tuple(body.evidence))
+    with caller.transaction() as session:
+        noted = issuing.note_erratum(session, caller.actor, bulletin_id, given, now=caller.now())
+    return ErratumInfo.model_validate(noted)
+
+
+@router.get("/bulletins/{bulletin_id}/receipts", summary="Offices a bulletin went to, and who signed")
+def list_receipts(caller: SignedIn, bulletin_id: UUID) -> list[ReceiptInfo]:
+    """Those inside the caller's area."""
+    profile = caller.runtime.settings.policy_profile
+    with caller.transaction() as session:
+        found = issuing.receipts_of(session, caller.actor, bulletin_id, profile=profile)
+    return [ReceiptInfo.model_validate(receipt) for receipt in found]
+
+
+@router.post("/bulletins/{bulletin_id}/receipt", summary="Sign for a bulletin on behalf of one's office")
+def sign_receipt(caller: SignedIn, bulletin_id: UUID) -> list[ReceiptInfo]:
+    """Signing twice keeps the first time."""
+    with caller.transaction() as session:
+        found = issuing.sign_receipt(session, caller.actor, bulletin_id, now=caller.now())
+    return [ReceiptInfo.model_validate(receipt) for receipt in found]
 
 
 @router.get(
@@ -67,7 +120,7 @@ def read_bulletin_file(caller: SignedIn, bulletin_id: UUID, name: str) -> FileRe
     return FileResponse(path, media_type=entry.media_type, filename=entry.name, headers=headers)
 
 
-def _info(view: reports.BulletinView) -> BulletinInfo:
+def _info(view: BulletinView) -> BulletinInfo:
     names = set(BulletinInfo.model_fields) - {"files"}
     values = {name: getattr(view, name) for name in names}
     folder = f"{PREFIX}/bulletins/{view.bulletin_id}/files"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from webmap.schemas.basics import Answer, Moment
+from webmap.schemas.basics import Answer, Body, Moment
 
 
 class RankingLine(Answer):
@@ -67,8 +67,54 @@ class BulletinInfo(Answer):
     period: str
     division_code: str
     number: str
-    status: str = Field(examples=["issued"])
+    status: str = Field(examples=["issued"], description="draft | reviewed | issued")
     drafted_at: Moment
+    reviewed_at: Moment | None
+    review_note: str | None
     issued_at: Moment | None
     facts: dict[str, Any]
     files: list[BulletinFileInfo]
+
+
+class ReviewNote(Body):
+    """What the reviewer says, if anything."""
+
+    note: str = Field(default="", max_length=500)
+
+
+class ErratumForm(Body):
+    """A correction of one number."""
+
+    number: str = Field(
+        max_length=100, examples=["kpis.unlawful"], description="kpis.KEY, indicators.KEY, townships.CODE.KEY"
+    )
+    should_be: float | None = Field(allow_inf_nan=False, description="A share as 0 to 1.")
+    reason: str = Field(max_length=500)
+    evidence: list[str] = Field(max_length=20, description="Patches, papers, records that prove it.")
+
+
+class ErratumInfo(Answer):
+    """One number put right."""
+
+    erratum_id: UUID
+    number: str
+    name: str
+    unit: str = Field(description="% marks a share of 0 to 1.")
+    was: float | None
+    should_be: float | None
+    reason: str
+    evidence: list[str]
+    noted_at: Moment
+    told_in: UUID | None = Field(description="The later bulletin that prints it.")
+
+
+class ReceiptInfo(Answer):
+    """One office a bulletin went to."""
+
+    receipt_id: UUID
+    division_code: str
+    division_name: str
+    post_title: str
+    sent_at: Moment
+    signed_at: Moment | None
+    signed_by_name: str | None = Field(description="Null where only units are shown.")

@@ -47,14 +47,21 @@ def test_a_bulletin_is_drafted_read_issued_and_then_stays(
 ) -> None:
     identity = draft(web_runtime, clock, "410883000000")
     manager, officer, stranger = sign_in("manager"), sign_in("officer"), sign_in("stranger")
-    assert officer.get("/api/v1/bulletins").json() == []
     (shown,) = manager.get("/api/v1/bulletins").json()
     assert (shown["bulletin_id"], shown["status"]) == (identity, "draft")
-    early = manager.post(f"/api/v1/bulletins/{identity}/issue")
+    early = sign_in("officer").post(f"/api/v1/bulletins/{identity}/review")
     assert (early.status_code, early.json()["code"]) == (409, "patrol.bulletin.period_runs")
     assert officer.post(f"/api/v1/bulletins/{identity}/issue").status_code == 403
     clock.set(clock().replace(day=14))
     manager = sign_in("manager")  # six days later the session has ended
+    stale = manager.post(f"/api/v1/bulletins/{identity}/review").json()
+    assert stale["code"] == "patrol.bulletin.drafted_early"
+    draft(web_runtime, clock, "410883000000")
+    unseen = manager.post(f"/api/v1/bulletins/{identity}/issue")
+    assert (unseen.status_code, unseen.json()["code"]) == (409, "patrol.bulletin.not_reviewed")
+    officer = sign_in("officer")
+    reviewed = officer.post(f"/api/v1/bulletins/{identity}/review", json={"note": "数据已核对"}).json()
+    assert (reviewed["status"], reviewed["review_note"]) == ("reviewed", "数据已核对")
     issued = manager.post(f"/api/v1/bulletins/{identity}/issue").json()
     assert issued["status"] == "issued"
     officer, stranger = sign_in("officer"), sign_in("stranger")

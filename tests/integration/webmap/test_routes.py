@@ -34,6 +34,7 @@ BODIES = {
     "decision": {"upheld": False, "reason_code": "image_clear"},
     "papers": {"kind": "check_sheet"},
     "parties": {"kind": "person", "name": "张三"},
+    "errata": {"number": "kpis.opened", "should_be": 1, "reason": "重复", "evidence": ["甲"]},
     "what-if": {"version_id": str(uuid4())},
     "visits": {
         "assignment_id": str(uuid4()),

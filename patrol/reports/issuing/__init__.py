@@ -1,0 +1,1 @@
+"""The life of a bulletin after its draft: review, issue, distribution, errata."""

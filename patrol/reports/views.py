@@ -1,0 +1,68 @@
+"""What is shown of a bulletin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from patrol.reports.bulletins import KINDS, Facts
+from patrol.tables import BulletinRow
+
+
+@dataclass(frozen=True, slots=True)
+class BulletinFile:
+    """One file of a bulletin."""
+
+    name: str
+    media_type: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class BulletinView:
+    """A bulletin and what it says.
+
+    Attributes
+    ----------
+    reviewed_by, issued_by : UUID or None
+        Never the same person. An issued bulletin without them was issued by the platform itself, at the
+        command of whoever runs the machine, and says so.
+    """
+
+    bulletin_id: UUID
+    kind: str
+    kind_name: str
+    period: str
+    division_code: str
+    number: str
+    status: str
+    drafted_at: datetime
+    reviewed_at: datetime | None
+    reviewed_by: UUID | None
+    review_note: str | None
+    issued_at: datetime | None
+    issued_by: UUID | None
+    facts: Facts
+    files: tuple[BulletinFile, ...]
+
+
+def view_of(row: BulletinRow) -> BulletinView:
+    """A row as it is shown."""
+    return BulletinView(
+        row.bulletin_id,
+        row.kind,
+        KINDS[row.kind],
+        row.period,
+        row.division_code,
+        row.number,
+        row.status,
+        row.drafted_at,
+        row.reviewed_at,
+        row.reviewed_by,
+        row.review_note,
+        row.issued_at,
+        row.issued_by,
+        row.facts,
+        tuple(BulletinFile(**entry) for entry in row.files),
+    )

@@ -1,0 +1,129 @@
+"""A bulletin from its draft to its correction: two persons, frozen, sent out, put right in the next."""
+
+from __future__ import annotations
+
+import io
+
+import openpyxl
+import pytest
+from docx import Document
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from foundation.errors import Conflict, InvalidInput, NotAllowed
+from patrol import service
+from patrol.reports.issuing import service as issuing
+from patrol.reports.issuing.errata import ErratumBody
+
+COUNTY = "410883000000"
+RIGHT = ErratumBody("kpis.opened", 0.0, "重复计入", ("410883-2609-0001",))
+
+
+def draft(net, period: str):  # type: ignore[no-untyped-def]
+    runtime = net.runtime
+    with runtime.database.transaction(runtime.system) as session:
+        return service.draft_bulletin(
+            session,
+            runtime.system,
+            kind="weekly_bulletin",
+            period=period,
+            division_code=COUNTY,
+            blobs=runtime.blobs,
+            now=net.clock(),
+        )
+
+
+def refused(error: type[Exception], net, login: str, verb, *args: object) -> str:  # type: ignore[no-untyped-def]
+    with pytest.raises(error) as caught:
+        net.do(login, verb, *args)
+    return str(caught.value.code)  # type: ignore[attr-defined]
+
+
+def test_two_persons_issue_and_a_new_draft_wants_a_new_review(net) -> None:  # type: ignore[no-untyped-def]
+    net.add_patch()
+    net.at(2026, 9, 14, 8, 0)
+    identity = draft(net, "2026-W37").bulletin_id
+    issue, review = service.issue_bulletin, service.review_bulletin
+    assert refused(Conflict, net, "manager", issue, identity) == "patrol.bulletin.not_reviewed"
+    assert net.do("manager", review, identity).status == "reviewed"
+    assert refused(NotAllowed, net, "manager", issue, identity) == "patrol.bulletin.same_person"
+    assert draft(net, "2026-W37").reviewed_by is None
+    assert refused(Conflict, net, "manager", issue, identity) == "patrol.bulletin.not_reviewed"
+    net.do("city", review, identity)
+    issued = net.do("manager", issue, identity)
+    assert (issued.status, issued.reviewed_by, issued.issued_by) == (
+        "issued",
+        net.actor("city").account_id,
+        net.actor("manager").account_id,
+    )
+    # Frozen below the program, too.
+    with (
+        pytest.raises(DBAPIError, match="does not change"),
+        net.runtime.database.transaction(net.runtime.system) as session,
+    ):
+        session.execute(text("UPDATE bulletin SET facts = '{}'"))
+
+
+def test_a_correction_stands_in_the_next_bulletin_and_the_old_one_stays(net) -> None:  # type: ignore[no-untyped-def]
+    net.add_patch()
+    net.at(2026, 9, 14, 8, 0)
+    first = draft(net, "2026-W37")
+    note = issuing.note_erratum
+    assert refused(Conflict, net, "city", note, first.bulletin_id, RIGHT) == "patrol.erratum.not_issued"
+    net.do("city", service.review_bulletin, first.bulletin_id)
+    issued = net.do("manager", service.issue_bulletin, first.bulletin_id)
+    for body, code in (
+        (RIGHT._replace(number="kpis.rumours"), "unknown_number"),
+        (RIGHT._replace(should_be=1.0), "no_change"),
+        (RIGHT._replace(reason=" "), "needs_reason"),
+        (RIGHT._replace(evidence=()), "needs_evidence"),
+        (RIGHT._replace(number="indicators.completion_rate", should_be=1.5), "bad_value"),
+    ):
+        assert refused(InvalidInput, net, "city", note, first.bulletin_id, body) == f"patrol.erratum.{code}"
+    noted = net.do("city", note, first.bulletin_id, RIGHT)
+    assert (noted.name, noted.was, noted.should_be) == ("新增图斑", 1.0, 0.0)
+    net.at(2026, 9, 21, 8, 0)
+    second = draft(net, "2026-W38")
+    word = next(file for file in second.files if file.name.endswith(".docx"))
+    said = [line.text for line in Document(io.BytesIO(net.runtime.blobs.read(word.sha256))).paragraphs]
+    sentence = "“新增图斑”原为1个，更正为0个。原因：重复计入。依据：410883-2609-0001。"
+    assert [line for line in said if line.endswith(sentence)]
+    book = next(file for file in second.files if file.name.endswith(".xlsx"))
+    sheet = openpyxl.load_workbook(io.BytesIO(net.runtime.blobs.read(book.sha256)))["勘误"]
+    assert [cell.value for cell in sheet[2]][2:5] == ["新增图斑", "1个", "0个"]
+    net.do("city", service.review_bulletin, second.bulletin_id)
+    net.do("manager", service.issue_bulletin, second.bulletin_id)
+    (told,) = read(net, "city", issuing.errata_of, first.bulletin_id)
+    assert told.told_in == second.bulletin_id
+    assert draft(net, "2026-W37").files == issued.files
+    net.at(2026, 9, 28, 8, 0)
+    assert draft(net, "2026-W39").facts["errata"] == []
+
+
+def test_offices_sign_for_a_bulletin_once_each(net) -> None:  # type: ignore[no-untyped-def]
+    net.at(2026, 9, 14, 8, 0)
+    identity = draft(net, "2026-W37").bulletin_id
+    net.do("city", service.review_bulletin, identity)
+    net.do("manager", service.issue_bulletin, identity)
+    listed = read(net, "manager", issuing.receipts_of, identity)
+    # Offices of the county alone; chiefs and grid officers get no rankings.
+    assert [row.post_title for row in listed] == ["孟州市执法大队", "西虢镇自然资源所"]
+    net.at(2026, 9, 14, 9, 30)
+    (signed,) = net.do("station", service.sign_receipt, identity)
+    net.at(2026, 9, 15, 9, 30)
+    (again,) = net.do("station", service.sign_receipt, identity)
+    assert signed.signed_at == again.signed_at
+    assert refused(Conflict, net, "city", service.sign_receipt, identity) == "patrol.bulletin.not_addressed"
+    names = [row.signed_by_name for row in read(net, "manager", issuing.receipts_of, identity)]
+    assert names == [None, net.actor("station").name]
+    hidden = read(net, "manager", issuing.receipts_of, identity, profile="unit_only")
+    assert [row.signed_by_name for row in hidden] == [None, None]
+    assert [row.post_title for row in read(net, "station", issuing.receipts_of, identity)] == [
+        "西虢镇自然资源所"
+    ]
+
+
+def read(net, login: str, verb, *args: object, **kwargs: object):  # type: ignore[no-untyped-def]
+    actor = net.actor(login)
+    with net.runtime.database.transaction(actor) as session:
+        return verb(session, actor, *args, **kwargs)
