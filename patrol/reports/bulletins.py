@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from foundation.calendar import SHANGHAI, Period
+from foundation.calendar import SHANGHAI, Period, month_of, previous_period, week_of
 from foundation.errors import InvalidInput
 from patrol.reports.indicators import DEFINITIONS, Indicator
 from patrol.reports.rankings import PersonGroup, RankingRow
@@ -27,6 +27,9 @@ SOURCES: Mapping[str, str] = {
     "patrol": "巡查发现",
 }
 M2_PER_MU = 2000.0 / 3.0
+DUE_AFTER = timedelta(hours=6)
+CATCH_UP = 8
+"""Periods of a kind that are caught up at most."""
 Facts = dict[str, Any]
 
 
@@ -63,6 +66,68 @@ def check_kind(kind: str, period: Period) -> None:
         raise InvalidInput("patrol.bulletin.unknown_kind", kind=kind, accepted=list(KINDS))
     if kind.startswith("weekly") != ("W" in period.label):
         raise InvalidInput("patrol.bulletin.kind_and_period", kind=KINDS[kind], period=period.label)
+
+
+def due_papers(now: datetime, known: Set[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Papers that are due and missing, oldest first: Mondays and firsts of the month, 06:00 in Shanghai.
+
+    After a time without power what was missed is caught up, back to the last paper there is; without any,
+    only the newest is due.
+
+    Parameters
+    ----------
+    known : set of (kind, period label)
+        Those that exist, drafts included.
+    """
+    due: list[tuple[datetime, str, str]] = []
+    for kind in KINDS:
+        running = month_of(now) if kind.startswith("monthly") else week_of(now)
+        if now < running.starts_at + DUE_AFTER:
+            running = previous_period(running)
+        period = previous_period(running)
+        missing: list[tuple[datetime, str, str]] = []
+        while (kind, period.label) not in known and len(missing) < CATCH_UP:
+            missing.append((period.ends_at, kind, period.label))
+            period = previous_period(period)
+        due += missing if any(kind == other for other, _ in known) else missing[:1]
+    order = list(KINDS)
+    due.sort(key=lambda paper: (paper[0], order.index(paper[1])))
+    return tuple((kind, label) for _, kind, label in due)
+
+
+def recheck_sentences(recheck: Mapping[str, Any]) -> list[str]:
+    """What the lottery says: this week's draw, that anybody can repeat, and what last week's has shown."""
+    said = []
+    drawn, answered = recheck["drawn"], recheck["answered"]
+    if drawn is None:
+        said.append("本期未抽取已销号图斑。")
+    elif not drawn["population"]:
+        said.append(f"本期没有可抽取的已销号图斑。抽取种子：{drawn['seed']}。")
+    else:
+        numbers = "、".join(f"{row['number']}（{row['by']}复查）" for row in drawn["tickets"])
+        said.append(
+            f"从{drawn['population']}宗已销号图斑中分县抽取{drawn['drawn']}宗，由其他县（市、区）人员到场复查："
+            f"{numbers}。抽取种子：{drawn['seed']}（由审计链第{drawn['audit_seq']}条得出，任何人可据此重抽核对）。"
+        )
+    if answered is not None and answered["drawn"]:
+        said.append(_answers(answered))
+    return said
+
+
+def _answers(answered: Mapping[str, Any]) -> str:
+    found = answered["estimate"]
+    counts: dict[str, int] = {}
+    for row in answered["tickets"]:
+        outcome = row["outcome"] or "尚未填报"
+        counts[outcome] = counts.get(outcome, 0) + 1
+    told = "，".join(f"{outcome}{count}宗" for outcome, count in sorted(counts.items()))
+    sentence = f"上期（{answered['week']}）抽取{answered['drawn']}宗：{told}。"
+    if found["rate"] is None:
+        return sentence + "尚无到场结果，不作推断。"
+    return sentence + (
+        f"据此估计{found['population']}宗中真正整改到位的占{percent(found['rate'])}"
+        f"（置信区间{percent(found['low'])}至{percent(found['high'])}）。"
+    )
 
 
 def count_kpis(moves: Sequence[Mapping[str, Any]]) -> list[Facts]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,15 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
 from detection import service as detection
-from foundation.calendar import Period, previous_period, working_days_between
+from foundation.access import Actor
+from foundation.audit_heads import head_line
+from foundation.calendar import SHANGHAI, Period, previous_period, working_days_between
 from foundation.divisions import Division, divisions
+from foundation.errors import NotFound
 from foundation.ids import derived_id
 from patrol.cases.cases import transitions
 from patrol.lists.service import division_name, spoken_name
+from patrol.recheck import service as recheck
 from patrol.reports import store
 from patrol.reports.bulletins import (
     COUNTS,
@@ -140,7 +144,7 @@ def bulletin_id_of(kind: str, scope: Scope) -> UUID:
     return derived_id("bulletin", kind, scope.period.label, scope.division.code)
 
 
-def gather(session: Session, scope: Scope, *, kind: str, number: str, dated: date) -> Facts:
+def gather(session: Session, actor: Actor, scope: Scope, *, kind: str, number: str) -> Facts:
     """All facts of a bulletin. What is not in them is in no document."""
     prefix, period = scope.division.prefix, scope.period
     ledger = with_coverage(session, scope, load_ledger(session, scope, period))
@@ -165,7 +169,7 @@ def gather(session: Session, scope: Scope, *, kind: str, number: str, dated: dat
         "first": period.first.isoformat(),
         "last": period.last.isoformat(),
         "as_of": iso(scope.end),
-        "dated": dated.isoformat(),
+        "dated": scope.as_of.astimezone(SHANGHAI).date().isoformat(),
         "title": title_of(kind, period, scope.division.name),
         "title_period": period_words(period),
         "masthead": f"{scope.division.name}自然资源监测通报",
@@ -187,6 +191,8 @@ def gather(session: Session, scope: Scope, *, kind: str, number: str, dated: dat
         "typical": _typical(taken, scope),
         "definitions": [definition._asdict() for definition in DEFINITIONS],
         "audit_head": _audit_head(session),
+        "audit_head_line": head_line(session),
+        "recheck": _recheck(session, actor, scope, kind),
         "errata": errata_facts(session, kind, scope.division.code, bulletin_id_of(kind, scope)),
     }
     facts["best_and_worst"] = _best_and_worst(townships)
@@ -194,6 +200,21 @@ def gather(session: Session, scope: Scope, *, kind: str, number: str, dated: dat
     facts["summary"] = summary(facts)
     facts["requirements"] = requirements(facts)
     return facts
+
+
+def _recheck(session: Session, actor: Actor, scope: Scope, kind: str) -> Facts | None:
+    """The lottery drawn for the week, and the one before with its answers; none beside a ranking."""
+    if kind != "weekly_bulletin":
+        return None
+
+    def told(period: Period) -> Facts | None:
+        try:
+            view = recheck.lottery(session, actor, period.label, division_code=scope.division.code)
+        except NotFound:
+            return None
+        return recheck.facts_of(view)
+
+    return {"drawn": told(scope.period), "answered": told(previous_period(scope.period))}
 
 
 def _person(row: RowMapping, period: Period) -> Person | None:

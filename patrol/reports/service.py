@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from foundation import audit
 from foundation.access import Actor, require
 from foundation.blobs import BlobStore
-from foundation.calendar import SHANGHAI, parse_period
+from foundation.calendar import parse_period
 from foundation.divisions import divisions
 from foundation.errors import Conflict, InvalidInput, NotFound
 from patrol.cases.store import lock_key
 from patrol.reports import facts, store
-from patrol.reports.bulletins import Facts, check_kind, number_of
+from patrol.reports.bulletins import Facts, check_kind, due_papers, number_of
 from patrol.reports.indicators import DEFINITIONS, Definition, Indicator, compute
 from patrol.reports.rankings import RankingRow, ranking_policy
 from patrol.reports.views import BulletinFile, BulletinView, view_of
@@ -142,23 +142,8 @@ def draft_bulletin(
     row = store.find_bulletin(session, kind, period, division_code)
     if row is not None and row.status == "issued":
         return view_of(row)
-    if row is None:
-        serial = store.next_serial(session, kind, scope.period.first.year, division_code)
-        number = number_of(kind, int(scope.period.label[:4]), serial)
-        row = BulletinRow(
-            bulletin_id=facts.bulletin_id_of(kind, scope),
-            kind=kind,
-            period=period,
-            division_code=division_code,
-            number=number,
-            status="draft",
-            drafted_at=now,
-            facts={},
-            files=[],
-        )
-        session.add(row)
-    dated = now.astimezone(SHANGHAI).date()
-    row.facts = facts.gather(session, scope, kind=kind, number=row.number, dated=dated)
+    row = row or _new_row(session, scope, kind)
+    row.facts = facts.gather(session, actor, scope, kind=kind, number=row.number)
     row.status, row.drafted_at = "draft", now
     row.reviewed_at = row.reviewed_by = row.review_note = None
     row.files = _files(row, blobs)
@@ -172,6 +157,17 @@ def draft_bulletin(
         facts={"kind": kind, "period": period, "files": [entry["sha256"] for entry in row.files]},
     )
     return view_of(row)
+
+
+def draft_due(session: Session, actor: Actor, *, now: datetime) -> tuple[tuple[str, str], ...]:
+    """Papers of the actor's own area that the schedule wants and that nobody has drafted: (kind, period).
+
+    None before the net has a post: there is nothing to tell.
+    """
+    require(actor, "report.draft")
+    if not store.has_posts(session):
+        return ()
+    return due_papers(now, store.drafted(session, actor.area_code))
 
 
 def list_bulletins(session: Session, actor: Actor) -> tuple[BulletinView, ...]:
@@ -227,6 +223,24 @@ def render(said: Facts, *, at: datetime, blobs: BlobStore) -> list[tuple[str, st
         document = word.bulletin_document(said, at=at, picture=picture)
         files.insert(0, (f"{stem}.docx", word.MEDIA_TYPE, document))
     return files
+
+
+def _new_row(session: Session, scope: facts.Scope, kind: str) -> BulletinRow:
+    """A draft with its number; a week is numbered in the year that its label names."""
+    year, code = int(scope.period.label[:4]), scope.division.code
+    row = BulletinRow(
+        bulletin_id=facts.bulletin_id_of(kind, scope),
+        kind=kind,
+        period=scope.period.label,
+        division_code=code,
+        number=number_of(kind, year, store.next_serial(session, kind, year, code)),
+        status="draft",
+        drafted_at=scope.as_of,
+        facts={},
+        files=[],
+    )
+    session.add(row)
+    return row
 
 
 def _files(row: BulletinRow, blobs: BlobStore) -> list[dict[str, str]]:

@@ -255,6 +255,18 @@ def list_bulletins(session: Session) -> list[BulletinRow]:
     )
 
 
+def drafted(session: Session, division_code: str) -> set[tuple[str, str]]:
+    """Kind and period of all bulletins of an area."""
+    statement = select(BulletinRow.kind, BulletinRow.period)
+    rows = session.execute(statement.where(BulletinRow.division_code == division_code))
+    return {(row.kind, row.period) for row in rows}
+
+
+def has_posts(session: Session) -> bool:
+    """Whether the net has any post."""
+    return bool(session.execute(text("SELECT EXISTS (SELECT FROM post)")).scalar_one())
+
+
 def next_serial(session: Session, kind: str, year: int, division_code: str) -> int:
     """Number of the next bulletin of its kind in a year."""
     statement = text(

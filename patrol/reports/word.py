@@ -15,7 +15,7 @@ from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 
 from patrol.reports.archives import frozen
-from patrol.reports.bulletins import Facts, percent
+from patrol.reports.bulletins import Facts, percent, recheck_sentences
 from patrol.reports.issuing.errata import erratum_sentence
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -44,6 +44,7 @@ def bulletin_document(facts: Facts, *, at: datetime, picture: Picture) -> bytes:
         ("超期未办事项", _overdue),
         ("巡查排名", _rankings),
         ("典型图斑", lambda doc, rows: _typical(doc, rows, picture)),
+        *([("销号抽查", _recheck)] if facts.get("recheck") else []),
         ("未观测情况", _unobserved),
         *([("勘误", _errata)] if facts.get("errata") else []),
         ("下一步工作要求", _requirements),
@@ -215,6 +216,11 @@ def _unobserved(document: Any, facts: Facts) -> None:
         _body(document, sentence)
 
 
+def _recheck(document: Any, facts: Facts) -> None:
+    for sentence in recheck_sentences(facts["recheck"]):
+        _body(document, sentence)
+
+
 def _errata(document: Any, facts: Facts) -> None:
     for place, fact in enumerate(facts["errata"], start=1):
         _body(document, f"{place}．{erratum_sentence(fact)}")
@@ -235,7 +241,8 @@ def _colophon(document: Any, facts: Facts) -> None:
     _run(
         note,
         f"本通报数据截至{facts['as_of'][:16].replace('T', ' ')}，印发后不再变动，更正在下一期以勘误列出。"
-        f"审计链末位第{facts['audit_head']['seq']}条，摘要 {facts['audit_head']['hash'][:16]}。",
+        f"审计链末位第{facts['audit_head']['seq']}条，摘要 {facts['audit_head']['hash'][:16]}。"
+        f"{facts.get('audit_head_line', '')}",
         size=10.5,
     )
 

@@ -238,7 +238,8 @@ def _close_day(demo: Demonstration) -> None:
     runtime, today = demo.runtime, demo.clock().date().isoformat()
     jobs: list[tuple[str, dict[str, Any]]] = [("patrol.run_clocks", {})]
     with runtime.database.transaction(runtime.system) as session:
-        issued = {tuple(row) for row in session.execute(text("SELECT kind, period FROM bulletin"))}
+        rows = session.execute(text("SELECT kind, period FROM bulletin WHERE status = 'issued'"))
+        issued = {tuple(row) for row in rows}
     for kind, period, morning in REPORTS:
         if morning <= today and (kind, period) not in issued:
             jobs.append(("patrol.issue_bulletin", {"kind": kind, "period": period, "division_code": CITY}))

@@ -12,10 +12,15 @@ from sqlalchemy.exc import DBAPIError
 
 from foundation.errors import Conflict, InvalidInput, NotAllowed
 from patrol import service
+from patrol.recheck import service as recheck
 from patrol.reports.issuing import service as issuing
 from patrol.reports.issuing.errata import ErratumBody
+from patrol.reports.jobs import draft_due
 
 COUNTY = "410883000000"
+OTHER_COUNTY = """post_no,title,tier,kind,division_code,holder,deputy,login
+X-2,温县执法大队,2,brigade,410825000000,温县甲,,wen-county
+"""
 RIGHT = ErratumBody("kpis.opened", 0.0, "重复计入", ("410883-2609-0001",))
 
 
@@ -127,3 +132,36 @@ def read(net, login: str, verb, *args: object, **kwargs: object):  # type: ignor
     actor = net.actor(login)
     with net.runtime.database.transaction(actor) as session:
         return verb(session, actor, *args, **kwargs)
+
+
+def test_the_schedule_draws_and_drafts_once_and_never_issues(net) -> None:  # type: ignore[no-untyped-def]
+    with net.runtime.database.transaction(net.runtime.system) as session:
+        service.import_posts(
+            session, net.runtime.system, OTHER_COUNTY.encode(), now=net.clock(), password="demo", is_demo=True
+        )
+    net.add_patch()
+    with net.runtime.database.transaction(net.runtime.system) as session:
+        session.execute(
+            text("UPDATE case_file SET state = 'closed', verdict_kind = 'unlawful', closed_at = :at"),
+            {"at": net.at(2026, 9, 9, 10, 0)},
+        )
+    net.at(2026, 9, 14, 5, 59)
+    # A new place begins with the last periods that had ended by its last Monday or first at six.
+    assert draft_due(net.runtime) == [
+        ("monthly_ranking", "2026-08"),
+        ("weekly_bulletin", "2026-W36"),
+        ("weekly_ranking", "2026-W36"),
+    ]
+    net.at(2026, 9, 16, 11, 0)
+    assert draft_due(net.runtime) == [("weekly_bulletin", "2026-W37"), ("weekly_ranking", "2026-W37")]
+    assert draft_due(net.runtime) == []
+    views = {(view.kind, view.period): view for view in read(net, "manager", service.list_bulletins)}
+    assert {view.status for view in views.values()} == {"draft"}
+    facts = views[("weekly_bulletin", "2026-W37")].facts
+    seed = read(net, "city", recheck.lottery, "2026-W37", division_code="410800000000").seed
+    assert (facts["recheck"]["drawn"]["seed"], facts["recheck"]["drawn"]["drawn"]) == (seed, 1)
+    assert facts["audit_head_line"].startswith("审计链链头：")
+    word = views[("weekly_bulletin", "2026-W37")].files[0]
+    said = "".join(line.text for line in Document(io.BytesIO(net.runtime.blobs.read(word.sha256))).paragraphs)
+    assert seed in said
+    assert views[("weekly_ranking", "2026-W37")].facts["recheck"] is None
