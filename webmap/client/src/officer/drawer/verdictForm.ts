@@ -2,6 +2,8 @@
 import type { Config, PatchAction, PatchDetail, ReasonOption, VerdictBody, VerdictKind } from '@/shared/api/types'
 
 export const VERDICTS: readonly VerdictKind[] = ['unlawful', 'lawful', 'not_new', 'doubtful']
+/** What an officer may choose now: 其他 only where the server offers it, after a visit. */
+export const verdictsOf = (patch: PatchDetail): readonly VerdictKind[] => (verdictAction(patch, 'other') ? [...VERDICTS, 'other'] : VERDICTS)
 /** Verdicts after which somebody may be sent to look. */
 const SENDS_OUT: readonly VerdictKind[] = ['unlawful', 'doubtful']
 
@@ -21,7 +23,7 @@ export function dispatchAction(patch: PatchDetail): PatchAction | undefined {
   return patch.actions.find((each) => each.via === 'dispatch')
 }
 
-export const canJudge = (patch: PatchDetail): boolean => VERDICTS.some((kind) => verdictAction(patch, kind))
+export const canJudge = (patch: PatchDetail): boolean => verdictsOf(patch).some((kind) => verdictAction(patch, kind))
 export const sendsOut = (kind: VerdictKind | null): boolean => kind === null || SENDS_OUT.includes(kind)
 
 /** Moves that are neither a verdict nor the dispatch: each has its own button. */
@@ -63,12 +65,38 @@ export function bodyOf(form: VerdictForm, isDispatch: boolean): VerdictBody {
 
 /** A fact that a move asks for besides its reason, as the server names it. */
 export interface AskedFact {
-  name: 'due_on' | 'into_number'
+  name: FactName
+  type: 'text' | 'date' | 'number' | 'check' | 'stage'
   isRequired: boolean
 }
 
-export function askedFact(action: PatchAction): AskedFact | null {
-  if (action.action === 'order_rectification') return { name: 'due_on', isRequired: false }
-  if (action.action === 'merge') return { name: 'into_number', isRequired: true }
-  return null
+export const FACTS = [
+  'due_on', 'into_number', 'paper_no', 'sent_on', 'reminder_no', 'receipt_no', 'received_on', 'served_on', 'how', 'stage', 'decision_no', 'fine_yuan', 'heard',
+  'paid_on',
+] as const
+export type FactName = (typeof FACTS)[number]
+
+const must = (name: FactName, type: AskedFact['type'] = 'text'): AskedFact => ({ name, type, isRequired: true })
+const free = (name: FactName, type: AskedFact['type'] = 'text'): AskedFact => ({ name, type, isRequired: false })
+
+const OF_MOVE: Record<string, AskedFact[]> = {
+  order_rectification: [free('due_on', 'date')],
+  merge: [must('into_number')],
+  transfer: [free('paper_no'), free('sent_on', 'date')],
+  remind_receipt: [free('reminder_no')],
+  record_receipt: [must('receipt_no'), must('received_on', 'date'), free('paper_no')],
+  refuse_receipt: [must('received_on', 'date')],
+  advance_case: [must('stage', 'stage')],
+  record_service: [must('served_on', 'date'), free('how')],
+}
+const OF_STAGE: Record<string, AskedFact[]> = {
+  notified: [free('served_on', 'date')],
+  decided: [free('decision_no'), free('fine_yuan', 'number'), free('heard', 'check')],
+  executed: [free('paid_on', 'date')],
+}
+
+/** Facts of a move; of a filed case also those of the stage that it goes on to. */
+export function askedFacts(action: PatchAction | null, stage: string | null = null): AskedFact[] {
+  if (!action) return []
+  return [...(OF_MOVE[action.action] ?? []), ...(action.action === 'advance_case' ? (OF_STAGE[stage ?? ''] ?? []) : [])]
 }

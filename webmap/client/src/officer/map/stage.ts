@@ -25,6 +25,8 @@ import { extentToDegrees, extentToMap, registerCgcs2000, toDegrees, toMap } from
 import { patchDot, patchStyles } from '@/shared/geo/patchStyles'
 import type { Bbox, Evidence, GeoJsonGeometry, LayerInfo, Lonlat, PatchDetail, Scene, StateKey } from '@/shared/api/types'
 import type { CompareMode } from '@/officer/url'
+import { pieceFeature } from '@/officer/casework/pieces'
+import type { MapPiece } from '@/officer/casework/store'
 import { layerStyle } from './layerStyles'
 
 /** Below this many metres a pixel a patch is drawn by its outline, above by a dot. */
@@ -220,6 +222,12 @@ export class MapStage {
     feature.setStyle(patchStyles(patch.state, true))
     this.overlay.addFeature(feature)
     this.overlay.addFeatures(patch.evidence.filter((each) => each.lonlat).map(photoFeature))
+  }
+
+  /** Parts of the chosen patch, above its outline; none takes them away. */
+  setPieces(pieces: readonly MapPiece[]): void {
+    for (const old of this.overlay.getFeatures().filter((each) => each.get('isPiece') === true)) this.overlay.removeFeature(old)
+    this.overlay.addFeatures(pieces.map((each) => pieceFeature(each, readGeometry(each.geometry))))
   }
 
   /** Goes to a patch only where it is not on the screen, or too small to see. */

@@ -6,7 +6,7 @@ import { t } from '@/officer/i18n'
 import { loadFirst, neighbour, rowOf, rows, scheduleCounts, updateRow } from './list'
 import { announce, dismissToast, show, showProblem } from './notices'
 import { filter, isAutoAdvance, isInViewOnly, selectedId, selectedNumber } from './view'
-import type { PatchDetail, PatchRow, Problem, VerdictBody } from '@/shared/api/types'
+import type { Facts, PatchDetail, PatchRow, Problem, VerdictBody } from '@/shared/api/types'
 
 export const detail = shallowRef<PatchDetail | null>(null)
 export const detailProblem = ref<Problem | null>(null)
@@ -111,10 +111,10 @@ function raiseConflict(error: ApiError, overwrite: Conflict['overwrite']): void 
   }
 }
 
-type Write = (patchId: string, version: number, reason?: string) => Promise<PatchDetail>
+export type Write = (patchId: string, version: number, reason?: string) => Promise<PatchDetail>
 
 /** Writes with the version that the officer saw; a 412 asks, everything else is told. */
-async function write(send: Write, message: (saved: PatchDetail) => string, isFinal: boolean): Promise<boolean> {
+export async function write(send: Write, message: (saved: PatchDetail) => string, isFinal: boolean): Promise<boolean> {
   const open = detail.value
   if (!open || isSaving.value) return false
   const nextRow = neighbour(open.patch_id, 1)
@@ -166,7 +166,7 @@ export function dispatchPatch(postId: string | undefined): Promise<boolean> {
 export interface MoveDetails {
   reasonCode?: string
   note?: string
-  facts?: Record<string, string>
+  facts?: Facts
 }
 
 export function makeMove(action: string, name: string, { reasonCode, note, facts }: MoveDetails = {}): Promise<boolean> {

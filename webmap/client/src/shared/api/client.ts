@@ -1,6 +1,6 @@
 import { API, query, request, requestAnswer, type Answer } from './http'
 import type {
-  Assignment, Bulletin, Config, DetectionQuality, Division, Me, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, Ranking, Scene,
+  Assignment, Bulletin, Config, DetectionQuality, Division, Facts, Me, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, Ranking, Scene,
   SettledLead, VerdictBody, VisitBody, WaitingLeads,
 } from './types'
 
@@ -37,7 +37,7 @@ export const api = {
   move: (
     id: string,
     version: number,
-    body: { action: string; reason_code?: string | undefined; note?: string | undefined; facts?: Record<string, string> | undefined },
+    body: { action: string; reason_code?: string | undefined; note?: string | undefined; facts?: Facts | undefined },
   ) => request<PatchDetail>(`/patches/${id}/moves`, { method: 'POST', version, body }),
   undo: (id: string, version: number) => request<PatchDetail>(`/patches/${id}/undo`, { method: 'POST', version }),
 

@@ -195,7 +195,13 @@ export interface PatchAssignment {
 
 export interface Evidence {
   evidence_id: string
+  visit_id: string | null
   kind: string
+  kind_name: string
+  title: string | null
+  media_type: string
+  plausibility: number | null
+  is_reviewed: boolean
   captured_at: string
   received_at: string
   lonlat: Lonlat | null
@@ -237,6 +243,9 @@ export interface PatchAction {
   targets?: DispatchTarget[] | null
 }
 
+/** Facts that go with a move, by the server's names. */
+export type Facts = Record<string, string | number | boolean>
+
 export interface PatchDetail extends PatchRow {
   outline: GeoJsonGeometry
   area_min_m2: number
@@ -264,7 +273,7 @@ export interface PatchDetail extends PatchRow {
   undo: { action_name: string; until: string } | null
 }
 
-export type VerdictKind = 'unlawful' | 'lawful' | 'not_new' | 'doubtful'
+export type VerdictKind = 'unlawful' | 'lawful' | 'not_new' | 'doubtful' | 'other'
 
 export interface VerdictBody {
   kind: VerdictKind
