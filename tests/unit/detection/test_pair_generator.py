@@ -102,7 +102,7 @@ def test_every_head_and_every_kind_of_place_comes_up():
     pairs = [make_pair(seed, side_px=128) for seed in range(300, 324)]
     shares = np.mean([pair.labels.mean(axis=(1, 2)) for pair in pairs], axis=0)
     assert (shares > [0.01, 0.02]).all()
-    assert (shares < [0.25, 0.5, 0.2]).all()
+    assert (shares < [0.25, 0.5]).all()
     unchanged = [pair for pair in pairs if pair.labels.sum() == 0]
     assert unchanged
     assert min(pair.gsd_m for pair in pairs) < 0.6 < 1.2 < max(pair.gsd_m for pair in pairs)
