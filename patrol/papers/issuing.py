@@ -93,7 +93,7 @@ def issue_paper(
         ``patrol.paper.no_font``.
     """
     from patrol.papers.making.merge import stamp
-    from patrol.papers.making.typesetting import pdf_of
+    from patrol.reports.making.typesetting import pdf_of
 
     row = locked_draft(session, actor, paper_id, expected_version=expected_version)
     kind, version = paper_kind(row.kind), current_version(session, row)

@@ -209,7 +209,7 @@ def _bytes(
     if form == "docx":
         return data, title
     # What sets documents is loaded where documents are set.
-    from patrol.papers.making.typesetting import pdf_of
+    from patrol.reports.making.typesetting import pdf_of
 
     return pdf_of(data, at=chosen.made_at, title=title), title
 

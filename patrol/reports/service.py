@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+import structlog
 from sqlalchemy.orm import Session
 
 from foundation import audit
@@ -13,7 +14,7 @@ from foundation.access import Actor, require
 from foundation.blobs import BlobStore
 from foundation.calendar import parse_period
 from foundation.divisions import divisions
-from foundation.errors import Conflict, InvalidInput, NotFound
+from foundation.errors import Conflict, InvalidInput, NotFound, Unavailable
 from patrol.cases.store import lock_key
 from patrol.reports import facts, store
 from patrol.reports.bulletins import Facts, check_kind, due_papers, number_of
@@ -22,6 +23,7 @@ from patrol.reports.rankings import RankingRow, ranking_policy
 from patrol.reports.views import BulletinFile, BulletinView, view_of
 from patrol.tables import BulletinRow
 
+log = structlog.get_logger()
 OF = ("post", "township", "county")
 DRAFT_READERS = frozenset({"report.review", "report.issue"})
 
@@ -213,6 +215,7 @@ def render(said: Facts, *, at: datetime, blobs: BlobStore) -> list[tuple[str, st
 
     # The web process only reads: what writes documents is loaded where documents are written.
     from patrol.reports import excel, word
+    from patrol.reports.making import typesetting
 
     def picture(sha256: str) -> bytes | None:
         return blobs.read(sha256) if sha256 and sha256 in blobs else None
@@ -222,6 +225,12 @@ def render(said: Facts, *, at: datetime, blobs: BlobStore) -> list[tuple[str, st
     if said["kind"] == "weekly_bulletin":
         document = word.bulletin_document(said, at=at, picture=picture)
         files.insert(0, (f"{stem}.docx", word.MEDIA_TYPE, document))
+        try:
+            page = typesetting.pdf_of(document, at=at, title=said["title"])
+            files.insert(1, (f"{stem}.pdf", typesetting.MEDIA_TYPE, page))
+        except Unavailable as refusal:
+            # A machine without a Chinese typeface still makes the Word file and the workbook.
+            log.warning("patrol.bulletin.without_pdf", title=said["title"], reason=refusal.text("zh"))
     return files
 
 

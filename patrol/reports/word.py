@@ -14,16 +14,19 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 
+from foundation.errors import Unavailable
 from patrol.reports.archives import frozen
 from patrol.reports.bulletins import Facts, percent, recheck_sentences
 from patrol.reports.issuing.errata import erratum_sentence
+from patrol.reports.making.charts import BarRow, bar_chart
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 RED = RGBColor(0xC8, 0x10, 0x2E)
 BODY, HEAD, TITLE, SUBHEAD = "仿宋", "黑体", "方正小标宋简体", "楷体"
 Picture = Callable[[str], bytes | None]
 """Bytes of a chip by its SHA-256; None where it is not at hand."""
-NUMERALS = "一二三四五六七八九"
+NUMERALS = "一二三四五六七八九十"
+CHART_MAX = 10
 
 
 def bulletin_document(facts: Facts, *, at: datetime, picture: Picture) -> bytes:
@@ -88,7 +91,6 @@ def _overview(document: Any, facts: Facts) -> None:
     half = (len(rows) + 1) // 2
     padded = [*rows, *[("", "")] * (2 * half - len(rows))]
     _caption(document, "表1　主要数据")
-    _caption(document, "表2　指标情况（计算方法见排名表“指标定义”）")
     _table(
         document,
         ("事项", "数量", "事项", "数量"),
@@ -106,6 +108,7 @@ def _overview(document: Any, facts: Facts) -> None:
         )
         for row in facts["indicators"]
     ]
+    _caption(document, "表2　指标情况（计算方法见排名表“指标定义”）")
     _table(document, ("指标", "数值", "分子／分母", "备注"), rows=rates, widths=(52, 44, 36, 24))
 
 
@@ -129,8 +132,27 @@ def _units(document: Any, facts: Facts) -> None:
         ],
         (36, 14, 14, 14, 14, 14, 14, 14, 22),
     )
+    _chart(document, facts)
     for sentence in facts["best_and_worst"]:
         _body(document, sentence)
+
+
+def _chart(document: Any, facts: Facts) -> None:
+    """The units with most new patches, beside what they closed and what is overdue."""
+    busy = [row for row in facts["townships"] if row["opened"] or row["closed"] or row["overdue"]]
+    busy.sort(key=lambda row: (-row["opened"], -row["overdue"], row["code"]))
+    if len(busy) < 2:
+        return
+    rows = [BarRow(row["name"], (row["opened"], row["closed"], row["overdue"])) for row in busy[:CHART_MAX]]
+    try:
+        picture = bar_chart(rows, ("新增", "销号", "超期未办"))
+    except Unavailable:
+        # Without a Chinese typeface the table above says the same.
+        return
+    line = document.add_paragraph()
+    line.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    line.add_run().add_picture(io.BytesIO(picture), width=Mm(148))
+    _caption(document, "图1　新增图斑较多的乡镇（街道）新增、销号与超期情况（单位：个）")
 
 
 def _overdue(document: Any, facts: Facts) -> None:

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 from shapely.geometry.base import BaseGeometry
 
 from foundation.crs import distance_m
-from patrol.papers.making.typesetting import chinese_font_file
 from patrol.papers.store import Outline
+from patrol.reports.making.typesetting import chinese_font_file
 
 FRAME = 54 / 42
 MAP_FRAME = 56 / 42

@@ -124,7 +124,8 @@ def test_a_bulletin_says_what_its_facts_say_and_nothing_else(net) -> None:  # ty
     }
     assert kpis["overdue"]["items"] == ["410883-2609-0002"]
     assert all(row["value"] == len(row["items"]) for row in view.facts["kpis"])
-    word, excel = view.files
+    word, pdf, excel = view.files
+    assert net.runtime.blobs.read(pdf.sha256).startswith(b"%PDF")
     document = Document(io.BytesIO(net.runtime.blobs.read(word.sha256)))
     words = "\n".join(paragraph.text for paragraph in document.paragraphs)
     cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]

@@ -70,7 +70,7 @@ def test_a_bulletin_is_drafted_read_issued_and_then_stays(
     for entry in issued["files"]:
         answer = officer.get(entry["url"])
         assert answer.status_code == 200
-        assert answer.content[:2] == b"PK"
+        assert answer.content[:2] == (b"%P" if entry["name"].endswith(".pdf") else b"PK")
         assert answer.headers["content-disposition"].startswith("attachment")
         assert stranger.get(entry["url"]).status_code == 404
     assert officer.get(f"/api/v1/bulletins/{identity}/files/odd.docx").status_code == 404

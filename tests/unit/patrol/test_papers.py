@@ -20,10 +20,10 @@ from patrol.papers.fields import capital_yuan, keys_by_name, paper_fields, writt
 from patrol.papers.kinds import paper_kind, paper_kinds
 from patrol.papers.making.layout import built_in_template
 from patrol.papers.making.merge import check_edited, check_template, merge, stamp
-from patrol.papers.making.typesetting import pdf_of
 from patrol.papers.numbering import DAY_TO_COME, NUMBER_TO_COME, authority_of, number_text
 from patrol.papers.parties import PartyBody, check_party, masked
 from patrol.papers.statistics.tallies import PROGRESS, VERDICTS, Item, span_of, tally
+from patrol.reports.making.typesetting import pdf_of
 
 AT = datetime(2026, 9, 8, 14, 0, tzinfo=SHANGHAI)
 DIGITS = {sign: value for value, sign in enumerate("零壹贰叁肆伍陆柒捌玖")}

@@ -1,0 +1,1 @@
+"""Making documents: PDF set from Word files, charts."""
