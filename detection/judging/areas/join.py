@@ -13,7 +13,7 @@ from detection.judging.areas.integral import cut_to_box, shared_area, to_strips
 from detection.judging.areas.ragged import Ragged
 
 ENTRIES_A_PART = 4
-LEAST_M2 = 1e-6
+LEAST_M2 = 1e-9
 """Less is what rounding makes of outlines that only touch."""
 LEAST_CELL_M = 1.0
 MOST_CELLS = 4_000_000
