@@ -130,7 +130,12 @@ PARALLEL_ROW = Row(
     (
         Work("one", "bench.works.chain:detect"),
         Work("threads", "bench.works.chain:detect", {"workers": 2}),
-        Work("processes", "bench.works.chain:detect", {"workers": 2, "mode": "processes"}),
+        Work(
+            "processes",
+            "bench.works.chain:detect",
+            {"workers": 2, "mode": "processes"},
+            is_warmed=False,  # the server that workers are forked from belongs to the process that started it
+        ),
     ),
     agreements=(Agreement("raster", ("one", "threads")), Agreement("raster", ("one", "processes"))),
 )
@@ -147,7 +152,8 @@ SUITE = Suite(
     MappingProxyType(
         {
             "pca-k-means": "not a detector of this product",
-            "memory at 1 Gpx": "flat growth is measured instead",
+            "memory at 1 Gpx": "too large for every run. Once, by hand, 1,008 Mpx of 4 bands, uncompressed: "
+            "833 MiB at the peak, GDAL's cache of 256 MiB included; 59,651 objects, 78 CPU s",
         }
     ),
 )
