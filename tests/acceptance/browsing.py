@@ -166,6 +166,9 @@ class Api:
         headers = {} if version is None else {"If-Match": f'"{version}"'}
         return self._ok(self._client.post(f"/api/v1{path}", json=body, headers=headers)).json()
 
+    def put(self, path: str, **request: Any) -> Any:
+        return self._ok(self._client.put(f"/api/v1{path}", **request)).json()
+
     def close(self) -> None:
         self._client.close()
 
@@ -173,3 +176,8 @@ class Api:
     def _ok(answer: httpx.Response) -> httpx.Response:
         assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.text[:800]}"
         return answer
+
+
+PageAs = Callable[..., Page]
+ApiAs = Callable[[str], Api]
+TakePatch = Callable[[], dict[str, Any]]

@@ -18,8 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from foundation.cluster import Cluster
+from tests.acceptance.browsing import (
+    CHROMIUM,
+    FLAGS,
+    Api,
+    ApiAs,
+    PageAs,
+    TakePatch,
+    Watch,
+    fill_login,
+    open_context,
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMMAND = Path(sys.executable).with_name("landwarden")
@@ -144,6 +156,70 @@ def served_demo(demo_result: dict[str, Any], demo_installation: Installation) ->
         yield ServedDemo(origin, logins, demo_installation)
     finally:
         demo_installation.stop(process)
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """The system's own Chromium."""
+    made = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watches() -> list[Watch]:
+    """One for each context of a test, in the order in which they were opened."""
+    return []
+
+
+@pytest.fixture
+def page_as(browser: Browser, served_demo: ServedDemo, watches: list[Watch]) -> Iterator[PageAs]:
+    """A page in a context of its own, signed in by the form; afterwards each must have been clean."""
+    contexts = []
+
+    def sign_in(login: str | None, path: str = "/", **options: Any) -> Page:
+        context, watch = open_context(browser, served_demo.origin, **options)
+        contexts.append(context)
+        watches.append(watch)
+        page = context.new_page()
+        page.goto(path)
+        if login is not None:
+            fill_login(page, login, served_demo.logins["officer"][1])
+            expect(page.get_by_test_id("login-name")).to_have_count(0)
+        return page
+
+    yield sign_in
+    for context in contexts:
+        context.close()
+    for watch in watches:
+        watch.must_be_clean()
+
+
+@pytest.fixture(scope="session")
+def api_as(served_demo: ServedDemo) -> Iterator[ApiAs]:
+    made: dict[str, Api] = {}
+
+    def sign_in(login: str) -> Api:
+        if login not in made:
+            made[login] = Api(served_demo.origin, login, served_demo.logins["officer"][1])
+        return made[login]
+
+    yield sign_in
+    for api in made.values():
+        api.close()
+
+
+@pytest.fixture(scope="session")
+def take_patch(api_as: ApiAs) -> TakePatch:
+    """Suspected violations that wait for a verdict, each handed out once."""
+    api = api_as("officer")
+    rows = api.get("/patches", state="suspect,new", sort="-severity", limit=100)["items"]
+    waiting = (
+        row
+        for row in rows
+        if row["violation_code"] and api.get(f"/patches/{row['patch_id']}")["verdict"] is None
+    )
+    return lambda: next(waiting)
 
 
 def _wait_until_listening(port: int) -> None:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser
 
 from patrol.custody.folium_map import map_page
 
-from .browsing import CHROMIUM, FLAGS
 from .conftest import Installation
 
 pytestmark = pytest.mark.acceptance
 WEST, SOUTH = 112.75, 34.95
 SQUARE = [[WEST, SOUTH], [WEST + 0.001, SOUTH], [WEST + 0.001, SOUTH + 0.001], [WEST, SOUTH]]
 HOSTILE = "李某</script><script>document.title='taken'</script>`${document.title='taken'}"
-
-
-@pytest.fixture
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """The system's own Chromium."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-    yield browser
-    browser.close()
 
 
 def feature(kind: str, geometry_type: str, coordinates: object, **properties: object) -> dict[str, object]:
@@ -35,7 +25,7 @@ def feature(kind: str, geometry_type: str, coordinates: object, **properties: ob
     }
 
 
-def test_a_bundles_map_draws_with_the_network_off(chromium: Browser, tmp_path: Path) -> None:
+def test_a_bundles_map_draws_with_the_network_off(browser: Browser, tmp_path: Path) -> None:
     features = [
         feature("capture", "Point", [WEST + 0.0005, SOUTH - 0.0004], at="2026-09-08T13:55:00+08:00"),
         feature("visit", "Point", [WEST - 0.0004, SOUTH]),
@@ -52,7 +42,7 @@ def test_a_bundles_map_draws_with_the_network_off(chromium: Browser, tmp_path: P
     page_file.write_bytes(made)
     asked: list[str] = []
     complaints: list[str] = []
-    context = chromium.new_context(offline=True, viewport={"width": 900, "height": 600})
+    context = browser.new_context(offline=True, viewport={"width": 900, "height": 600})
     context.on("request", lambda request: asked.append(request.url))
     context.on("weberror", lambda error: complaints.append(str(error.error)))
     context.on("console", lambda message: complaints.append(message.text))

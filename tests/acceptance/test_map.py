@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,18 +14,18 @@ import openpyxl
 import pytest
 from docx import Document
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.acceptance.browsing import (
-    CHROMIUM,
-    FLAGS,
     PHONE,
     Api,
+    ApiAs,
+    PageAs,
+    TakePatch,
     Watch,
     apart,
     eventually,
     fill_login,
-    open_context,
     open_patch,
     pixels,
     stay_put,
@@ -37,74 +36,7 @@ if TYPE_CHECKING:
     from tests.acceptance.conftest import ServedDemo
 
 pytestmark = pytest.mark.acceptance
-PageAs = Callable[..., Page]
-ApiAs = Callable[[str], Api]
-TakePatch = Callable[[], dict[str, Any]]
 TILE_PX = 256
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def watches() -> list[Watch]:
-    """One for each context of a test, in the order in which they were opened."""
-    return []
-
-
-@pytest.fixture
-def page_as(browser: Browser, served_demo: ServedDemo, watches: list[Watch]) -> Iterator[PageAs]:
-    """A page in a context of its own, signed in by the form; afterwards each must have been clean."""
-    contexts = []
-
-    def sign_in(login: str | None, path: str = "/", **options: Any) -> Page:
-        context, watch = open_context(browser, served_demo.origin, **options)
-        contexts.append(context)
-        watches.append(watch)
-        page = context.new_page()
-        page.goto(path)
-        if login is not None:
-            fill_login(page, login, served_demo.logins["officer"][1])
-            expect(page.get_by_test_id("login-name")).to_have_count(0)
-        return page
-
-    yield sign_in
-    for context in contexts:
-        context.close()
-    for watch in watches:
-        watch.must_be_clean()
-
-
-@pytest.fixture(scope="module")
-def api_as(served_demo: ServedDemo) -> Iterator[ApiAs]:
-    made: dict[str, Api] = {}
-
-    def sign_in(login: str) -> Api:
-        if login not in made:
-            made[login] = Api(served_demo.origin, login, served_demo.logins["officer"][1])
-        return made[login]
-
-    yield sign_in
-    for api in made.values():
-        api.close()
-
-
-@pytest.fixture(scope="module")
-def take_patch(api_as: ApiAs) -> TakePatch:
-    """Suspected violations that wait for a verdict, each handed out once."""
-    api = api_as("officer")
-    rows = api.get("/patches", state="suspect,new", sort="-severity", limit=100)["items"]
-    waiting = (
-        row
-        for row in rows
-        if row["violation_code"] and api.get(f"/patches/{row['patch_id']}")["verdict"] is None
-    )
-    return lambda: next(waiting)
 
 
 def test_wrong_password_is_refused_in_chinese(page_as: PageAs, served_demo: ServedDemo) -> None:
