@@ -10,7 +10,9 @@ OURS = Work("ours", "bench.works.chain:detect")
 FLOOR = Work("floor", "bench.works.chain:read_write")
 FOUND = MappingProxyType({"planted_found": 0.95})
 
-CHAIN_TITLE = "Whole chain against reading both files and writing one byte a pixel"
+CHAIN_TITLE = (
+    "Whole chain (SHA-256 of the files known) against reading both files and writing one byte a pixel"
+)
 
 CHAIN_ROWS = (
     Row("chain-deflate", f"{CHAIN_TITLE}, DEFLATE", (FLOOR, OURS), compression="deflate", least=FOUND),
