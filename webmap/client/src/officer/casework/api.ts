@@ -29,7 +29,7 @@ export const casework = {
   replay: (id: string, revision: number, signal?: AbortSignal) =>
     request<ReplayInfo>(`/patches/${id}/judgements/${revision}/replay`, { signal }),
   pieces: (id: string, signal?: AbortSignal) => request<PatchPieces>(`/patches/${id}/pieces`, { signal }),
-  layerVersions: (kind: string) => request<LayerVersionRow[]>(`/layer-versions${query({ kind })}`),
+  layerVersions: (kind: string, county: string) => request<LayerVersionRow[]>(`/layer-versions${query({ kind, county })}`),
   whatIfs: () => request<WhatIfInfo[]>('/judgements/what-if'),
   whatIf: (id: string) => request<WhatIfInfo>(`/judgements/what-if/${id}`),
   askWhatIf: (body: WhatIfBody) => post<WhatIfInfo>('/judgements/what-if', body),

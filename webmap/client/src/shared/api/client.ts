@@ -69,3 +69,7 @@ export const leadPictureUrl = (leadId: string): string => `${API}/leads/${leadId
 
 export const chipUrl = (patchId: string, when: 'before' | 'after', version: number): string =>
   `${API}/patches/${patchId}/chips/${when}.jpg?v=${version}`
+
+/** 卫片 statistics of a period as a workbook; without a division of the caller's own area. */
+export const statisticsUrl = (period: string, division: string): string =>
+  `${API}/statistics/patches.xlsx${query({ period, division })}`
