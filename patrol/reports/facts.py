@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -51,6 +51,7 @@ from patrol.reports.rankings import (
     PersonGroup,
     RankingRow,
     Unit,
+    person_ranks,
     rank_persons,
     rank_units,
     ranking_policy,
@@ -63,6 +64,7 @@ from patrol.rounds.patrols import patrol_policy
 CLASSES_FILE = Path(__file__).resolve().parents[2] / "data" / "reference" / "change_classes.toml"
 AREA_LEVELS = {2: "市", 3: "县（市、区）", 4: "乡镇", 5: "村"}
 TYPICAL_MAX = 3
+PEOPLE_INDICATORS = frozenset({"required", "valid", "completion_rate", "attainment_rate"})
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,27 @@ class Scope:
 def load_ledger(session: Session, scope: Scope, period: Period) -> Ledger:
     """All facts of an area that the indicators of a period need."""
     prefix = scope.division.prefix
-    people = store.people(session, prefix, period.first, period.last)
+    outings = store.outings(session, prefix, period.starts_at, period.ends_at)
+    return replace(_cases(session, prefix), persons=_people(session, scope, period), outings=outings)
+
+
+def _people(session: Session, scope: Scope, period: Period) -> list[Person]:
+    return _persons(store.people(session, scope.division.prefix, period.first, period.last), period)
+
+
+def _persons(rows: Sequence[RowMapping], period: Period) -> list[Person]:
+    """Those of whom something is asked in a period; the rows may reach beyond it."""
+    return [
+        person
+        for row in rows
+        if row["valid_from"] <= period.last
+        and (row["valid_to"] is None or row["valid_to"] > period.first)
+        and (person := _person(row, period)) is not None
+    ]
+
+
+def _cases(session: Session, prefix: str) -> Ledger:
     return Ledger(
-        persons=[person for row in people if (person := _person(row, period)) is not None],
-        outings=store.outings(session, prefix, period.starts_at, period.ends_at),
         verifications=store.verifications(session, prefix),
         steps=store.steps(session, prefix),
         decisions=store.decisions(session, prefix),
@@ -111,32 +130,56 @@ def with_coverage(session: Session, scope: Scope, ledger: Ledger) -> Ledger:
     return replace(ledger, coverage=cover(cropland_of(fields), walked))
 
 
-def person_rankings(session: Session, scope: Scope) -> list[tuple[PersonGroup, list[RankingRow]]]:
+def person_rankings(
+    session: Session, scope: Scope, wanted: Callable[[PersonGroup], bool] = lambda group: True
+) -> list[tuple[PersonGroup, list[RankingRow]]]:
     """Rankings of persons with the change since the period before; none where only units are ranked."""
     policy = ranking_policy()
     if not policy.ranks_persons[scope.profile]:
         return []
-    now_rows = _persons(load_ledger(session, scope, scope.period), scope, scope.period)
     former = previous_period(scope.period)
-    ledger = load_ledger(session, scope, former)
+    spans = [(former.starts_at, former.ends_at), (scope.period.starts_at, scope.end)]
+    groups = [group for group in policy.groups if wanted(group)]
+    tiers = sorted({group.tier for group in groups})
+    rows = store.people(session, scope.division.prefix, former.first, scope.period.last, tiers)
+    counts = store.walked(session, scope.division.prefix, spans)
+    before = Ledger(persons=_persons(rows, former), walked=counts[0])
+    now = Ledger(persons=_persons(rows, scope.period), walked=counts[1])
     # Before the first outing there was no ranking to have moved from.
-    before = _persons(ledger, scope, former) if ledger.outings else []
-    ranks_before = {group.key: rows for group, rows in before}
-    return [(group, with_changes(rows, ranks_before.get(group.key, ()))) for group, rows in now_rows]
+    is_first = not store.has_outings(session, scope.division.prefix, *spans[0])
+    codes = {person.division_code for person in now.persons}
+    names = {code: division_name(code) for code in codes}
+    found = []
+    for group in groups:
+        ranks = {} if is_first else person_ranks(before, former, as_of=scope.as_of, group=group)
+        ranked = rank_persons(
+            now, scope.period, as_of=scope.as_of, group=group, unit_names=names, former=ranks
+        )
+        found.append((group, ranked))
+    return found
 
 
 def unit_ranking(session: Session, scope: Scope, level: int) -> list[RankingRow]:
     """Ranking of the townships (level 4) or counties (level 3) of the area."""
+    prefix, period, policy = scope.division.prefix, scope.period, ranking_policy()
     units = [
         Unit(row["code"], row["prefix"], spoken_name(row["name"]))
-        for row in store.units_below(session, scope.division.prefix, level)
+        for row in store.units_below(session, prefix, level)
     ]
+    former = previous_period(period)
+    spans = [(former.starts_at, former.ends_at), (period.starts_at, scope.end)]
+    counts = store.walked(session, prefix, spans)
+    cases = _cases(session, prefix)
 
-    def ranked(period: Period) -> list[RankingRow]:
-        ledger = load_ledger(session, scope, period)
-        return rank_units(ledger, period, as_of=scope.as_of, units=units, policy=ranking_policy())
+    def ranked(period: Period, walked: Mapping[UUID, int], people: Sequence[Person]) -> list[RankingRow]:
+        ledger = replace(cases, persons=people, walked=walked)
+        return rank_units(ledger, period, as_of=scope.as_of, units=units, policy=policy)
 
-    return with_changes(ranked(scope.period), ranked(previous_period(scope.period)))
+    # People are asked for again only where the weights speak of them.
+    counts_people = not PEOPLE_INDICATORS.isdisjoint(policy.weights)
+    people_before = _people(session, scope, former) if counts_people else ()
+    rows = ranked(period, counts[1], _people(session, scope, period))
+    return with_changes(rows, ranked(former, counts[0], people_before))
 
 
 def bulletin_id_of(kind: str, scope: Scope) -> UUID:
@@ -234,14 +277,6 @@ def _person(row: RowMapping, period: Period) -> Person | None:
     )
 
 
-def _persons(ledger: Ledger, scope: Scope, period: Period) -> list[tuple[PersonGroup, list[RankingRow]]]:
-    names = {person.division_code: division_name(person.division_code) for person in ledger.persons}
-    return [
-        (group, rank_persons(ledger, period, as_of=scope.as_of, group=group, unit_names=names))
-        for group in ranking_policy().groups
-    ]
-
-
 def _lead_facts(leads: Sequence[RowMapping]) -> list[Facts]:
     found: dict[str, list[str]] = {}
     for row in leads:
@@ -265,6 +300,7 @@ def _overdue(session: Session, ledger: Ledger, scope: Scope) -> list[Facts]:
     late = [step for step in ledger.steps if _is_open(step, scope.end) and step.due_at < scope.end]
     patches = store.patches_by_ids(session, [str(step.patch_id) for step in late])
     states = transitions().states
+    shows_persons = ranking_policy().ranks_persons[scope.profile]
     rows = []
     for step in sorted(late, key=lambda item: (item.due_at, item.key)):
         patch = patches.get(str(step.patch_id))
@@ -277,7 +313,7 @@ def _overdue(session: Session, ledger: Ledger, scope: Scope) -> list[Facts]:
                 "place": division_name(patch["division_code"]),
                 "township": _township(patch["division_code"]),
                 "state_name": states[patch["state"]].zh if step.left_at is None else "期后已办",
-                "owner": patch["owner_name"] or "",
+                "owner": patch["owner_name" if shows_persons else "owner_title"] or "",
                 "due_at": iso(step.due_at),
                 "overdue_wd": max(1, working_days_between(step.due_at, scope.end)),
             }

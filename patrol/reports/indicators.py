@@ -101,6 +101,8 @@ class Ledger:
     decisions: Sequence[Decision] = ()
     rectifications: Sequence[Rectification] = ()
     coverage: Sequence[Coverage] = ()
+    walked: Mapping[UUID, int] | None = None
+    """Valid outings of each post, where the database has counted them: for rankings, which show no items."""
 
     def by_unit(self, prefixes: Sequence[str]) -> dict[str, Ledger]:
         """The facts of each unit: the division and all below it. Prefixes are of one length.
@@ -108,7 +110,7 @@ class Ledger:
         One pass over the facts, however many units there are.
         """
         length = max((len(prefix) for prefix in prefixes), default=0)
-        facts = [field.name for field in fields(self)]
+        facts = [field.name for field in fields(self) if field.name != "walked"]
         parts: dict[str, dict[str, list[Any]]] = {prefix: {name: [] for name in facts} for prefix in prefixes}
         posts = {person.post_id: person.division_code for person in self.persons}
         for name in facts:
@@ -116,7 +118,7 @@ class Ledger:
                 code = posts.get(item.post_id, "") if name == "outings" else item.division_code
                 if code[:length] in parts:
                     parts[code[:length]][name].append(item)
-        return {prefix: Ledger(**found) for prefix, found in parts.items()}
+        return {prefix: Ledger(**found, walked=self.walked) for prefix, found in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,9 @@ def required(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
 
 def valid(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
     """有效巡查次数: outings that count, not capped."""
+    if ledger.walked is not None:
+        counted = float(sum(ledger.walked.get(person.post_id, 0) for person in ledger.persons))
+        return Indicator("valid", counted, counted, counted)
     outings = [outing for outing in ledger.outings if _begins_in(outing, period, as_of)]
     good = [str(outing.patrol_id) for outing in outings if outing.is_valid]
     every = tuple(sorted(str(outing.patrol_id) for outing in outings))
@@ -304,8 +309,10 @@ def compute(ledger: Ledger, period: Period, as_of: datetime) -> dict[str, Indica
     return {key: rule(ledger, period, min(as_of, period.ends_at)) for key, rule in INDICATORS.items()}
 
 
-def valid_by_post(ledger: Ledger, period: Period, as_of: datetime) -> dict[UUID, int]:
+def valid_by_post(ledger: Ledger, period: Period, as_of: datetime) -> Mapping[UUID, int]:
     """Valid outings of each post in the period, not capped."""
+    if ledger.walked is not None:
+        return ledger.walked
     counts: dict[UUID, int] = {}
     for outing in ledger.outings:
         if outing.is_valid and _begins_in(outing, period, as_of):

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from foundation.calendar import Period
 from patrol.reports.indicators import Ledger, compute, valid_by_post
 
+TIE = 1e-9
 POLICY_FILE = Path(__file__).resolve().parents[2] / "data" / "policies" / "ranking.toml"
 
 
@@ -78,9 +80,22 @@ class RankingRow:
 
 
 def rank_persons(
-    ledger: Ledger, period: Period, *, as_of: datetime, group: PersonGroup, unit_names: Mapping[str, str]
+    ledger: Ledger,
+    period: Period,
+    *,
+    as_of: datetime,
+    group: PersonGroup,
+    unit_names: Mapping[str, str],
+    former: Mapping[str, int] = MappingProxyType({}),
 ) -> list[RankingRow]:
-    """Persons of a group by patrol frequency: share of the quota, capped, so that mileage wins nothing."""
+    """Persons of a group by patrol frequency: share of the quota, capped, so that mileage wins nothing.
+
+    Parameters
+    ----------
+    former : mapping of key -> rank
+        Of the period before, as `person_ranks` says it.
+    """
+    ranks = person_ranks(ledger, period, as_of=as_of, group=group)
     done = valid_by_post(ledger, period, as_of)
     rows = []
     for person in ledger.persons:
@@ -89,11 +104,13 @@ def rank_persons(
         raw = float(done.get(person.post_id, 0))
         capped = min(raw, person.required)
         rate = capped / person.required if person.required else None
+        key = str(person.post_id)
+        rank, before = ranks.get(key), former.get(key)
         rows.append(
             RankingRow(
-                key=str(person.post_id),
-                rank=None,
-                change=None,
+                key=key,
+                rank=rank,
+                change=None if rank is None or before is None else before - rank,
                 name=person.name,
                 unit_name=unit_names.get(person.division_code, ""),
                 post_title=person.title,
@@ -109,7 +126,25 @@ def rank_persons(
                 group=group.key,
             )
         )
-    return with_ranks(rows)
+    return sorted(rows, key=_order)
+
+
+def person_ranks(ledger: Ledger, period: Period, *, as_of: datetime, group: PersonGroup) -> dict[str, int]:
+    """Rank of every person of a group by key; ties share it. Who was asked for nothing has none."""
+    done = valid_by_post(ledger, period, as_of)
+    rates = [
+        (min(done.get(person.post_id, 0), person.required) / person.required, str(person.post_id))
+        for person in ledger.persons
+        if person.tier == group.tier and person.kind in group.kinds and person.required
+    ]
+    rates.sort(reverse=True)
+    ranks: dict[str, int] = {}
+    rank, last = 0, None
+    for place, (rate, key) in enumerate(rates, start=1):
+        if last is None or abs(last - rate) >= TIE:
+            rank = place
+        ranks[key], last = rank, rate
+    return ranks
 
 
 def rank_units(
@@ -153,21 +188,22 @@ def score(rates: Mapping[str, float | None], weights: Mapping[str, float]) -> fl
 
 def with_ranks(rows: Sequence[RankingRow]) -> list[RankingRow]:
     """Rows in order with ranks 1, 1, 3 …; rows without a score stand last, unranked."""
-    ordered = sorted(
-        rows,
-        key=lambda row: (row.score is None, -(row.score or 0.0), -row.raw, row.unit_name, row.name, row.key),
-    )
+    ordered = sorted(rows, key=_order)
     ranked: list[RankingRow] = []
     for place, row in enumerate(ordered, start=1):
         before = ranked[-1] if ranked else None
         if row.score is None:
             rank = None
-        elif before is not None and before.score is not None and abs(before.score - row.score) < 1e-9:
+        elif before is not None and before.score is not None and abs(before.score - row.score) < TIE:
             rank = before.rank
         else:
             rank = place
         ranked.append(replace(row, rank=rank))
     return ranked
+
+
+def _order(row: RankingRow) -> tuple[bool, float, float, str, str, str]:
+    return (row.score is None, -(row.score or 0.0), -row.raw, row.unit_name, row.name, row.key)
 
 
 def with_changes(rows: Sequence[RankingRow], former: Sequence[RankingRow]) -> list[RankingRow]:

@@ -19,7 +19,7 @@ from patrol.cases.store import lock_key
 from patrol.reports import facts, store
 from patrol.reports.bulletins import Facts, check_kind, due_papers, number_of
 from patrol.reports.indicators import DEFINITIONS, Definition, Indicator, compute
-from patrol.reports.rankings import RankingRow, ranking_policy
+from patrol.reports.rankings import PersonGroup, RankingRow, ranking_policy
 from patrol.reports.views import BulletinFile, BulletinView, view_of
 from patrol.tables import BulletinRow
 
@@ -76,12 +76,11 @@ def rankings(
     if of not in OF:
         raise InvalidInput("patrol.ranking.unknown_of", of=of, accepted=list(OF))
     if of == "post":
-        rows = [
-            row
-            for found, members in facts.person_rankings(session, scope)
-            if (tier is None or found.tier == tier) and (group is None or found.key == group)
-            for row in members
-        ]
+
+        def wanted(found: PersonGroup) -> bool:
+            return (tier is None or found.tier == tier) and (group is None or found.key == group)
+
+        rows = [row for _, members in facts.person_rankings(session, scope, wanted) for row in members]
     else:
         rows = facts.unit_ranking(session, scope, 4 if of == "township" else 3)
     persons_ranked = ranking_policy().ranks_persons[profile]

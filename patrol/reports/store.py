@@ -21,17 +21,51 @@ FIRST_SOURCE = """
 """
 
 
-def people(session: Session, prefix: str, first: date, last: date) -> list[RowMapping]:
-    """Posts in force at some time in a period, by number."""
+def people(
+    session: Session, prefix: str, first: date, last: date, tiers: Sequence[int] = (1, 2, 3, 4)
+) -> list[RowMapping]:
+    """Posts of some tiers in force at some time in a period, by number."""
     return _all(
         session,
         "SELECT post_id, holder_name, title, tier, kind, division_code, valid_from, valid_to FROM post"
         " WHERE starts_with(division_code, :prefix) AND valid_from <= :last"
-        " AND (valid_to IS NULL OR valid_to > :first) ORDER BY post_no",
+        " AND (valid_to IS NULL OR valid_to > :first) AND tier = ANY(:tiers) ORDER BY post_no",
+        tiers=list(tiers),
         prefix=prefix,
         first=first,
         last=last,
     )
+
+
+def walked(
+    session: Session, prefix: str, spans: Sequence[tuple[datetime, datetime]]
+) -> list[dict[UUID, int]]:
+    """Valid outings of each post, counted by the database, for each of some spans that follow one another."""
+    wanted = ", ".join(
+        f"count(*) FILTER (WHERE started_at >= :begin{n} AND started_at < :end{n})" for n in range(len(spans))
+    )
+    values: dict[str, Any] = {"prefix": prefix, "begin": min(begin for begin, _ in spans)}
+    values["end"] = max(end for _, end in spans)
+    for place, (begin, end) in enumerate(spans):
+        values |= {f"begin{place}": begin, f"end{place}": end}
+    rows = session.execute(
+        text(
+            f"SELECT post_id, {wanted} FROM patrol WHERE is_valid AND starts_with(division_code, :prefix)"
+            " AND started_at >= :begin AND started_at < :end GROUP BY post_id"
+        ),
+        values,
+    ).all()
+    return [{row[0]: row[place + 1] for row in rows} for place in range(len(spans))]
+
+
+def has_outings(session: Session, prefix: str, begin: datetime, end: datetime) -> bool:
+    """Whether anybody went out between two moments."""
+    statement = text(
+        "SELECT EXISTS (SELECT FROM patrol WHERE starts_with(division_code, :prefix)"
+        " AND started_at >= :begin AND started_at < :end)"
+    )
+    values = {"prefix": prefix, "begin": begin, "end": end}
+    return bool(session.execute(statement, values).scalar_one())
 
 
 def outings(session: Session, prefix: str, begin: datetime, end: datetime) -> list[Outing]:
@@ -278,4 +312,4 @@ def next_serial(session: Session, kind: str, year: int, division_code: str) -> i
 
 
 def _all(session: Session, sql: str, **values: Any) -> list[RowMapping]:
-    return list(session.execute(text(sql), values).mappings())
+    return list(session.execute(text(sql), values).mappings().all())

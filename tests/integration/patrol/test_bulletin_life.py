@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import zipfile
 
 import openpyxl
 import pytest
@@ -24,7 +26,7 @@ X-2,温县执法大队,2,brigade,410825000000,温县甲,,wen-county
 RIGHT = ErratumBody("kpis.opened", 0.0, "重复计入", ("410883-2609-0001",))
 
 
-def draft(net, period: str):  # type: ignore[no-untyped-def]
+def draft(net, period: str, profile: str = "full"):  # type: ignore[no-untyped-def]
     runtime = net.runtime
     with runtime.database.transaction(runtime.system) as session:
         return service.draft_bulletin(
@@ -34,6 +36,7 @@ def draft(net, period: str):  # type: ignore[no-untyped-def]
             period=period,
             division_code=COUNTY,
             blobs=runtime.blobs,
+            profile=profile,
             now=net.clock(),
         )
 
@@ -165,3 +168,21 @@ def test_the_schedule_draws_and_drafts_once_and_never_issues(net) -> None:  # ty
     said = "".join(line.text for line in Document(io.BytesIO(net.runtime.blobs.read(word.sha256))).paragraphs)
     assert seed in said
     assert views[("weekly_ranking", "2026-W37")].facts["recheck"] is None
+
+
+def test_where_only_units_are_shown_no_paper_names_a_person(net) -> None:  # type: ignore[no-untyped-def]
+    net.add_patch()
+    net.at(2026, 9, 14, 8, 0)
+    assert "大队甲" in json.dumps(draft(net, "2026-W37").facts, ensure_ascii=False), "overdue, with its owner"
+    view = draft(net, "2026-W37", profile="unit_only")
+    words = json.dumps(view.facts, ensure_ascii=False)
+    for file in view.files:
+        data = net.runtime.blobs.read(file.sha256)
+        if data.startswith(b"PK"):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                words += "".join(archive.read(name).decode("utf-8", "ignore") for name in archive.namelist())
+    assert "孟州市执法大队" in words
+    people = [row["name"] for row in net.rows("SELECT holder_name AS name FROM post")]
+    people += [row["name"] for row in net.rows("SELECT deputy_name AS name FROM post WHERE deputy_name > ''")]
+    assert len(people) > 8
+    assert [name for name in people if name in words] == []

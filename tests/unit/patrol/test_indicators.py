@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from patrol.reports.indicators import (
     Step,
     Verification,
     compute,
+    valid_by_post,
 )
 from patrol.reports.rankings import Unit, rank_persons, rank_units, ranking_policy, score
 
@@ -259,3 +261,19 @@ def test_cells_are_no_formulas_and_archives_have_no_clock() -> None:
 
     assert book() == book()
     assert openpyxl.load_workbook(io.BytesIO(book()))["Sheet"]["A1"].value == "某甲"
+
+
+@given(ledger=ledgers)
+def test_outings_counted_by_the_database_rank_alike(ledger: Ledger) -> None:
+    counted = replace(ledger, outings=(), walked=valid_by_post(ledger, WEEK, NOW))
+    group = ranking_policy().groups[2]
+    by_hand, by_count = (
+        rank_persons(facts, WEEK, as_of=NOW, group=group, unit_names={}) for facts in (ledger, counted)
+    )
+    assert by_hand == by_count
+    units = [Unit(code, code, code) for code in (A, B)]
+    by_hand, by_count = (
+        rank_units(facts, WEEK, as_of=NOW, units=units, policy=ranking_policy())
+        for facts in (ledger, counted)
+    )
+    assert by_hand == by_count
