@@ -35,6 +35,11 @@ def class_name(change_class: str) -> str:
     return _classes().get(change_class, change_class)
 
 
+def class_names() -> Mapping[str, str]:
+    """Every class of change with its Chinese name."""
+    return _classes()
+
+
 def source_name(source: str) -> str:
     """Chinese name of where a lead comes from."""
     return SOURCES.get(source, source)

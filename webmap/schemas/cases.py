@@ -211,6 +211,7 @@ class CaseTable(Answer):
     fact_names: dict[str, str]
     pauses: list[ReasonInfo]
     objection_kinds: dict[str, str] = Field(description="Kind of objection -> kind of reason it takes.")
+    change_classes: list[ReasonInfo] = Field(description="What an objection to the class may correct it to.")
 
 
 class PauseBody(Body):

@@ -116,6 +116,11 @@ def test_nobody_reviews_their_own_work(state: str, verdict: str, done: str, acti
     every_right = frozenset(right for role in roles().values() for right in role.rights)
     offered = transitions().legal(situation, rights=every_right, account="me")
     assert action not in {entry.action for entry in offered}
+    barred = transitions().barred(situation, rights=every_right, account="me")
+    assert action in {entry.action for entry in barred}
+    assert action not in {
+        entry.action for entry in transitions().barred(situation, rights=every_right, account="you")
+    }
 
 
 def test_the_table_is_whole() -> None:

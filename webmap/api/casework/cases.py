@@ -16,6 +16,7 @@ from patrol import casework
 from webmap import drawer
 from webmap.api.casework.moves import CONFLICTS
 from webmap.deps import Caller, ExpectedVersion, SignedIn, noun_router
+from webmap.names import class_names
 from webmap.schemas.basics import Geometry
 from webmap.schemas.cases import (
     CaseFileInfo,
@@ -37,7 +38,8 @@ router = noun_router("cases")
 @router.get("/case-table", summary="States, moves, stages, reasons: the transition table as data")
 def read_table(caller: SignedIn) -> CaseTable:
     """What every client needs to name what it shows."""
-    return CaseTable.model_validate(casework.described_table())
+    classes = [{"code": code, "name": name} for code, name in class_names().items()]
+    return CaseTable.model_validate({**casework.described_table(), "change_classes": classes})
 
 
 @router.get("/patches/{patch_id}/case", summary="Clocks, pauses, objections, transfer, warnings, watch")

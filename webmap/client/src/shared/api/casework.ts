@@ -86,6 +86,8 @@ export interface CaseTable {
   pauses: ReasonInfo[]
   /** Kind of objection -> kind of reason it takes. */
   objection_kinds: Record<string, string>
+  /** What an objection to the class may correct it to. */
+  change_classes: ReasonInfo[]
 }
 
 /** One patch whose judgement would be another. */
