@@ -131,6 +131,32 @@ def ranking(
         typer.echo("按本单位设定，只对单位排名，不对个人排名。")
 
 
+@patrol_app.command("ledger")
+def ledger(
+    period: Annotated[str, typer.Option(help="2026-W37 或 2026-09")],
+    out: Annotated[Path, typer.Option(help="存为此 zip 文件 write this zip file")],
+    division: Annotated[str | None, typer.Option(help="区划代码，不写则为全市 whole city")] = None,
+) -> None:
+    """导出指标台账（CSV），供独立复算。Export the ledger behind the indicators, to be counted again."""
+    from foundation.runtime import open_runtime
+    from foundation.settings import read_settings
+    from patrol import jobs
+    from patrol.reports import service as reports
+
+    with open_runtime(read_settings()) as runtime:
+        with runtime.database.transaction(runtime.system) as session:
+            data = reports.export_ledger(
+                session,
+                runtime.system,
+                period=period,
+                division_code=division,
+                profile=runtime.settings.policy_profile,
+                now=runtime.clock(),
+            )
+        jobs.save_file(runtime, runtime.blobs.put(data).sha256, out)
+    typer.echo(f"{out}")
+
+
 @patrol_app.command("bulletin")
 def bulletin(
     period: Annotated[str | None, typer.Option(help="2026-W37；不写则为上一期 last full one")] = None,

@@ -19,6 +19,7 @@ from patrol.cases.store import lock_key
 from patrol.reports import facts, store
 from patrol.reports.bulletins import Facts, check_kind, due_papers, number_of
 from patrol.reports.indicators import DEFINITIONS, Definition, Indicator, compute
+from patrol.reports.ledgers import ledger_archive, ledger_tables
 from patrol.reports.rankings import PersonGroup, RankingRow, ranking_policy
 from patrol.reports.views import BulletinFile, BulletinView, view_of
 from patrol.tables import BulletinRow
@@ -109,6 +110,25 @@ def indicators(
     require(actor, "report.view", scope.division.code)
     ledger = facts.load_ledger(session, scope, scope.period)
     return compute(facts.with_coverage(session, scope, ledger), scope.period, now)
+
+
+def export_ledger(
+    session: Session,
+    actor: Actor,
+    *,
+    period: str,
+    division_code: str | None = None,
+    profile: str = "full",
+    now: datetime,
+) -> bytes:
+    """The ledger behind the indicators of an area and period: an archive of CSV tables, to be counted again.
+
+    Areas in m², moments in UTC. Where only units are shown it names nobody.
+    """
+    scope = _scope(actor, period, division_code, profile, now)
+    require(actor, "report.view", scope.division.code)
+    ledger = facts.with_coverage(session, scope, facts.load_ledger(session, scope, scope.period))
+    return ledger_archive(ledger_tables(ledger, names_persons=ranking_policy().ranks_persons[profile]))
 
 
 def draft_bulletin(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
+import zipfile
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,8 +18,9 @@ from docx import Document
 from sqlalchemy import text
 
 from foundation.calendar import SHANGHAI
-from foundation.errors import Conflict, NotAllowed
+from foundation.errors import Conflict, NotAllowed, NotFound
 from patrol import jobs, service
+from patrol.reports.service import export_ledger
 from patrol.service import Fix, PatrolBody, VerdictBody, VisitBody, tracks_of
 
 MONDAY = datetime(2026, 9, 7, 9, 0, tzinfo=SHANGHAI)
@@ -313,3 +316,29 @@ def test_coverage_counts_cropland_near_valid_tracks(net) -> None:  # type: ignor
     # A strip of 100 m along a field of 444 m, and a second field that nobody came near.
     assert found.value == pytest.approx(100 / 444 / 2, rel=0.03)
     assert len(found.items) == 2
+
+
+def test_the_exported_ledger_holds_the_items_behind_the_indicators(net) -> None:  # type: ignore[no-untyped-def]
+    visit_and_confirm(net, net.add_patch())
+    net.do("grid-1", service.record_patrol, outing(net, "G-1"))
+    net.do("grid-1", service.record_patrol, outing(net, "G-1", mock=True))
+    net.at(2026, 9, 14, 8, 0)
+    found = net.do("manager", service.indicators, period="2026-W37")
+    tables = {}
+    for profile in ("full", "unit_only"):
+        data = net.do("manager", export_ledger, period="2026-W37", profile=profile)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            tables[profile] = {
+                name: list(csv.DictReader(io.StringIO(archive.read(name).decode())))
+                for name in archive.namelist()
+            }
+    told = tables["full"]
+    outings, people = told["outings.csv"], told["persons.csv"]
+    assert sorted(row["patrol_id"] for row in outings) == list(found["valid"].items)
+    assert [row["patrol_id"] for row in outings if row["is_valid"] == "1"] == list(found["valid"].counted)
+    assert sum(float(row["required"]) for row in people) == pytest.approx(found["required"].numerator)
+    assert [(row["kind"], row["source"]) for row in told["decisions.csv"]] == [("unlawful", "satellite")]
+    assert {"网格甲", "村长甲"} <= {row["name"] for row in people}
+    assert "name" not in tables["unit_only"]["persons.csv"][0]
+    with pytest.raises(NotFound):
+        net.do("station", export_ledger, period="2026-W37", division_code="410800000000")
