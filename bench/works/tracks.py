@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import subprocess
 import sys
+import tempfile
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -218,9 +218,10 @@ class Server:
     """A private PostGIS of one work; it stops when the work's process ends."""
 
     def __init__(self, place: Place, name: str) -> None:
-        folder = place.folder / f"pg-{name}-{os.getpid()}"
+        # A server for each job: the small one that warms up may still be running.
+        folder = tempfile.mkdtemp(prefix=f"pg-{name}-", dir=place.folder)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.peers.postgis_server", str(folder)],
+            [sys.executable, "-m", "bench.peers.postgis_server", folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

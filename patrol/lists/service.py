@@ -17,8 +17,8 @@ from patrol.cases import dispatch, store
 from patrol.cases.assignments import KIND_NAMES, STATUS_NAMES
 from patrol.cases.cases import transitions
 from patrol.cases.clocks import remaining_working_days
-from patrol.cases.progress import stage_of
 from patrol.cases.ledger import situation_of
+from patrol.cases.progress import stage_of
 from patrol.cases.reasons import reason_name, reasons
 from patrol.cases.service import undoable_event
 from patrol.lists import store as list_store

@@ -18,7 +18,7 @@ from webmap.api.casework.moves import CONFLICTS
 from webmap.deps import Caller, ExpectedVersion, SignedIn, noun_router
 from webmap.names import class_names
 from webmap.schemas.basics import Geometry
-from webmap.schemas.cases import (
+from webmap.schemas.casework.cases import (
     CaseFileInfo,
     CaseTable,
     DecisionBody,

@@ -20,7 +20,7 @@ from patrol.custody import service as custody
 from patrol.custody.views import EvidenceDetail as Detail
 from webmap.deps import PREFIX, Caller, SignedIn, noun_router
 from webmap.schemas.basics import Problem
-from webmap.schemas.custody import (
+from webmap.schemas.casework.custody import (
     AuditHead,
     CustodyList,
     CustodyStep,

@@ -23,7 +23,7 @@ from foundation.errors import NotFound
 from ingest import service as ingest
 from webmap.deps import SignedIn, noun_router
 from webmap.schemas.basics import Geometry
-from webmap.schemas.judgement import (
+from webmap.schemas.casework.judgement import (
     AreaRow,
     CorrectionInfo,
     FullJudgement,

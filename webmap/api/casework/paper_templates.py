@@ -13,7 +13,7 @@ from patrol.papers.kinds import paper_kind, paper_kinds
 from webmap.api.casework.papers import WORD_BODY
 from webmap.deps import PREFIX, SignedIn, noun_router
 from webmap.schemas.basics import Problem
-from webmap.schemas.papers import FieldInfo, TemplateCheck, TemplateInfo
+from webmap.schemas.casework.papers import FieldInfo, TemplateCheck, TemplateInfo
 from webmap.uploads import ReceivedFile
 
 router = noun_router("papers")

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from patrol.papers import service as papers
 from webmap.deps import PREFIX, Caller, ExpectedVersion, SignedIn, noun_router
 from webmap.schemas.basics import Problem
-from webmap.schemas.papers import (
+from webmap.schemas.casework.papers import (
     CasePapers,
     DraftBody,
     FieldsBody,

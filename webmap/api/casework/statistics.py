@@ -9,7 +9,7 @@ from fastapi import Query, Response
 
 from patrol.papers.statistics import service as statistics
 from webmap.deps import PREFIX, SignedIn, noun_router
-from webmap.schemas.statistics import PatchStatistics
+from webmap.schemas.casework.statistics import PatchStatistics
 
 router = noun_router("reports")
 Label = Annotated[
