@@ -34,13 +34,19 @@ function apply(link: Permalink): void {
   filter.isMine = link.isMine ?? false
 }
 
+/** The patch of a link that is still being looked up: the address keeps it meanwhile. */
+let opening = ''
+
 async function openLinked(number: string | undefined): Promise<void> {
   if (!number) return select(null)
   if (number === selectedNumber.value) return
+  opening = number
   try {
     if (!(await openNumber(number))) show({ text: t('search.no_patch', { number }), tone: 'bad' })
   } catch (error) {
     showProblem(asProblem(error))
+  } finally {
+    if (opening === number) opening = ''
   }
 }
 
@@ -73,7 +79,8 @@ export function currentPermalink(): string {
   if (filter.division) link.division = filter.division
   if (filter.q) link.q = filter.q
   if (filter.isMine) link.isMine = true
-  if (selectedNumber.value) link.number = selectedNumber.value
+  const number = opening || selectedNumber.value
+  if (number) link.number = number
   return encodePermalink(link)
 }
 
