@@ -97,8 +97,14 @@ export function stepPeriod(delta: 1 | -1): void {
   if (next) period.value = next
 }
 
+export async function review(note: string): Promise<void> {
+  if (bulletin.value) keep(await api.reviewBulletin(bulletin.value.bulletin_id, note))
+}
+
 export async function issue(): Promise<void> {
-  if (!bulletin.value) return
-  const issued = await api.issueBulletin(bulletin.value.bulletin_id)
-  bulletins.value = bulletins.value.map((each) => (each.bulletin_id === issued.bulletin_id ? issued : each))
+  if (bulletin.value) keep(await api.issueBulletin(bulletin.value.bulletin_id))
+}
+
+function keep(one: Bulletin): void {
+  bulletins.value = bulletins.value.map((each) => (each.bulletin_id === one.bulletin_id ? one : each))
 }

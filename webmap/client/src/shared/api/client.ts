@@ -61,6 +61,8 @@ export const api = {
   ranking: (values: { period: string; of: 'post' | 'township' | 'county'; tier?: number | undefined }) =>
     request<Ranking>(`/rankings${query(values)}`),
   quality: (values: { from?: string | undefined; to?: string | undefined }) => request<DetectionQuality>(`/detection/quality${query(values)}`),
+  reviewBulletin: (id: string, note: string) =>
+    request<Bulletin>(`/bulletins/${id}/review`, { method: 'POST', body: { note: note || null } }),
   issueBulletin: (id: string) => request<Bulletin>(`/bulletins/${id}/issue`, { method: 'POST' }),
   bulletins: () => request<Bulletin[]>('/bulletins'),
 }
