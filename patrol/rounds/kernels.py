@@ -24,6 +24,7 @@ ECCENTRICITY_SQUARED = 0.006_694_380_022_90
 DEGREE = 1e-7 * math.pi / 180.0
 DELTA_MOST = 32_767
 PAUSE_MOST = 65_535
+WORD = 0xFFFF
 EVEN_FEWEST = 20
 
 
@@ -45,15 +46,9 @@ def metres(lon_a: int, lat_a: int, lon_b: int, lat_b: int) -> float:
 
 
 @compiled
-def is_anchor(ticks: Array, lon: Array, lat: Array, place: int) -> bool:
-    """Whether a fix lies too far from the one before, in time or space, for a difference of 16 bits."""
-    pause = ticks[place] - ticks[place - 1]
-    return bool(
-        pause < 0
-        or pause > PAUSE_MOST
-        or abs(np.int64(lon[place]) - lon[place - 1]) > DELTA_MOST
-        or abs(np.int64(lat[place]) - lat[place - 1]) > DELTA_MOST
-    )
+def _fits(pause: Any, east: Any, north: Any) -> bool:
+    """Whether a fix lies close enough to the one before, in time and space, for differences of 16 bits."""
+    return bool(0 <= pause <= PAUSE_MOST and abs(east) <= DELTA_MOST and abs(north) <= DELTA_MOST)
 
 
 @compiled
@@ -61,23 +56,27 @@ def count_anchors(starts: Array, ticks: Array, lon: Array, lat: Array) -> Array:
     """Anchors of each outing; its first fix is one."""
     counts = np.zeros(len(starts) - 1, dtype=np.int64)
     for outing in range(len(starts) - 1):
-        for place in range(starts[outing], starts[outing + 1]):
-            if place == starts[outing] or is_anchor(ticks, lon, lat, place):
-                counts[outing] += 1
+        found = 1 if starts[outing + 1] > starts[outing] else 0
+        for place in range(starts[outing] + 1, starts[outing + 1]):
+            pause = ticks[place] - ticks[place - 1]
+            east = np.int64(lon[place]) - lon[place - 1]
+            north = np.int64(lat[place]) - lat[place - 1]
+            found += 0 if _fits(pause, east, north) else 1
+        counts[outing] = found
     return counts
 
 
 @compiled
 def _put(buffer: Array, at: int, value: Any, width: int) -> None:
-    for byte in range(width):
-        buffer[at + byte] = (value >> (8 * byte)) & 0xFF
+    for word in range(width):
+        buffer[at + word] = (value >> (16 * word)) & WORD
 
 
 @compiled
 def _get(buffer: Array, at: int, width: int) -> Any:
     value: Any = 0
-    for byte in range(width):
-        value |= np.int64(buffer[at + byte]) << (8 * byte)
+    for word in range(width):
+        value |= np.int64(buffer[at + word]) << (16 * word)
     return value
 
 
@@ -97,34 +96,39 @@ def write_points(
     lat: Array,
     quality: Array,
 ) -> None:
-    """Anchors and columns of every outing into its bytes; the head is the caller's."""
+    """Anchors and columns of every outing into its words; the head is the caller's.
+
+    ``buffer`` holds 16-bit words and ``offsets`` count them: every part of an outing begins at an even byte.
+    """
     for outing in range(len(starts) - 1):
         begin, end = starts[outing], starts[outing + 1]
         count = end - begin
-        anchor_at = offsets[outing] + HEADER
-        columns = anchor_at + SEGMENT * anchors[outing]
+        anchor_at = offsets[outing] + HEADER // 2
+        columns = anchor_at + SEGMENT // 2 * anchors[outing]
         for place in range(begin, end):
-            at = columns + 2 * (place - begin)
+            at = columns + place - begin
             pause, east, north = 0, 0, 0
-            if place == begin or is_anchor(ticks, lon, lat, place):
-                _put(buffer, anchor_at, place - begin, 4)
-                _put(buffer, anchor_at + 4, ticks[place], 8)
-                _put(buffer, anchor_at + 12, np.int64(lon[place]), 4)
-                _put(buffer, anchor_at + 16, np.int64(lat[place]), 4)
-                anchor_at += SEGMENT
-            else:
+            if place > begin:
                 pause = ticks[place] - ticks[place - 1]
                 east = np.int64(lon[place]) - lon[place - 1]
                 north = np.int64(lat[place]) - lat[place - 1]
-            _put(buffer, at, pause, 2)
-            _put(buffer, at + 2 * count, east, 2)
-            _put(buffer, at + 4 * count, north, 2)
-            _put(buffer, at + 6 * count, quality[place], 2)
+            if place == begin or not _fits(pause, east, north):
+                _put(buffer, anchor_at, place - begin, 2)
+                _put(buffer, anchor_at + 2, ticks[place], 4)
+                _put(buffer, anchor_at + 6, np.int64(lon[place]), 2)
+                _put(buffer, anchor_at + 8, np.int64(lat[place]), 2)
+                anchor_at += SEGMENT // 2
+                pause, east, north = 0, 0, 0
+            buffer[at] = pause
+            buffer[at + count] = east & WORD
+            buffer[at + 2 * count] = north & WORD
+            buffer[at + 3 * count] = quality[place]
 
 
 @compiled
 def read_points(
     buffer: Array,
+    signed: Array,
     offsets: Array,
     anchors: Array,
     starts: Array,
@@ -133,25 +137,27 @@ def read_points(
     lat: Array,
     quality: Array,
 ) -> bool:
-    """Inverse of `write_points`; False where an anchor stands out of place."""
+    """Inverse of `write_points`; False where an anchor stands out of place. ``signed`` views ``buffer``."""
     for outing in range(len(starts) - 1):
         begin, count = starts[outing], starts[outing + 1] - starts[outing]
-        anchor_at = offsets[outing] + HEADER
-        columns = anchor_at + SEGMENT * anchors[outing]
+        anchor_at = offsets[outing] + HEADER // 2
+        columns = anchor_at + SEGMENT // 2 * anchors[outing]
         last = columns
-        moment, east, north = 0, 0, 0
+        moment: Any = 0
+        east: Any = 0
+        north: Any = 0
         for step in range(count):
-            if anchor_at < last and _get(buffer, anchor_at, 4) == step:
-                moment = _get(buffer, anchor_at + 4, 8)
-                east = _signed(_get(buffer, anchor_at + 12, 4), 32)
-                north = _signed(_get(buffer, anchor_at + 16, 4), 32)
-                anchor_at += SEGMENT
-            at = columns + 2 * step
-            moment += _get(buffer, at, 2)
-            east += _signed(_get(buffer, at + 2 * count, 2), 16)
-            north += _signed(_get(buffer, at + 4 * count, 2), 16)
+            if anchor_at < last and _get(buffer, anchor_at, 2) == step:
+                moment = _get(buffer, anchor_at + 2, 4)
+                east = _signed(_get(buffer, anchor_at + 6, 2), 32)
+                north = _signed(_get(buffer, anchor_at + 8, 2), 32)
+                anchor_at += SEGMENT // 2
+            at = columns + step
+            moment += buffer[at]
+            east += signed[at + count]
+            north += signed[at + 2 * count]
             ticks[begin + step], lon[begin + step], lat[begin + step] = moment, east, north
-            quality[begin + step] = _get(buffer, at + 6 * count, 2)
+            quality[begin + step] = buffer[at + 3 * count]
         if anchor_at != last:
             return False
     return True

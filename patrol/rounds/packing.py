@@ -30,16 +30,19 @@ def pack(tracks: Tracks) -> list[bytes]:
     anchors = kernels.count_anchors(tracks.starts, tracks.ticks, tracks.lon, tracks.lat)
     sizes = HEADER + SEGMENT * anchors + POINT * counts
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    buffer = np.zeros(offsets[-1], dtype=np.uint8)
-    quality = tracks.accuracy.astype(np.int64) * 2 + tracks.is_mock
+    words = np.zeros(offsets[-1] // 2, dtype="<u2")
+    quality = tracks.accuracy << np.uint16(1) | tracks.is_mock
     kernels.write_points(
-        buffer, offsets, anchors, tracks.starts, tracks.ticks, tracks.lon, tracks.lat, quality
+        words, offsets // 2, anchors, tracks.starts, tracks.ticks, tracks.lon, tracks.lat, quality
     )
-    view, packed = buffer.data, []
-    for outing, (begin, end) in enumerate(itertools.pairwise(offsets)):
-        body = view[begin + HEADER : end]
-        head = np.array([(FORM, counts[outing], anchors[outing], zlib.crc32(body))], dtype=HEAD)
-        packed.append(head.tobytes() + bytes(body))
+    view, packed = words.view(np.uint8).data, []
+    heads = np.zeros(len(tracks), dtype=HEAD)
+    heads["form"], heads["fixes"], heads["anchors"] = FORM, counts, anchors
+    places = list(itertools.pairwise(offsets.tolist()))
+    heads["crc"] = [zlib.crc32(view[begin + HEADER : end]) for begin, end in places]
+    head = heads.tobytes()
+    for outing, (begin, end) in enumerate(places):
+        packed.append(head[HEADER * outing : HEADER * (outing + 1)] + bytes(view[begin + HEADER : end]))
     return packed
 
 
@@ -56,11 +59,13 @@ def unpack(packed: Sequence[bytes | memoryview]) -> Tracks:
     counts, anchors = _heads(packed)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum([len(data) for data in packed])]).astype(np.int64)
-    buffer = np.frombuffer(b"".join(packed), dtype=np.uint8)
+    words = np.frombuffer(b"".join(packed), dtype="<u2")
     ticks = np.empty(starts[-1], dtype=np.int64)
     lon, lat = np.empty(starts[-1], dtype=np.int32), np.empty(starts[-1], dtype=np.int32)
     quality = np.empty(starts[-1], dtype=np.uint16)
-    if not kernels.read_points(buffer, offsets, anchors, starts, ticks, lon, lat, quality):
+    if not kernels.read_points(
+        words, words.view("<i2"), offsets // 2, anchors, starts, ticks, lon, lat, quality
+    ):
         raise Defect("patrol.track.unreadable", place=0)
     return Tracks(starts, ticks, lon, lat, quality >> np.uint16(1), (quality & np.uint16(1)).astype(np.bool_))
 
