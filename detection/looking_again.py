@@ -74,7 +74,7 @@ def _inside(ground: BaseGeometry, window: Window, transform: Any) -> NDArray[np.
     x = transform.c + (window.col_off + np.arange(int(window.width)) + 0.5) * transform.a
     y = transform.f + (window.row_off + np.arange(int(window.height)) + 0.5) * transform.e
     columns, rows = np.meshgrid(x, y)
-    inside: NDArray[np.bool_] = shapely.contains_xy(ground, columns, rows)
+    inside = np.asarray(shapely.contains_xy(ground, columns, rows))
     return inside if inside.any() else np.ones_like(inside)
 
 

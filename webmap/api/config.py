@@ -9,7 +9,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from detection import service as detection
-from detection.rules import Violation
+from detection.taxonomy import Violation
 from foundation.calendar import SHANGHAI, month_of, previous_period, week_of
 from foundation.clock import system_clock
 from foundation.divisions import divisions
