@@ -71,7 +71,8 @@ def configure_log() -> None:
     """Warnings and worse go to standard error; standard output belongs to the command's answer."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Standard error as it is when something is said: who redirected it before may have closed it since.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     logging.getLogger("procrastinate.worker").addFilter(is_unexpected)
 
