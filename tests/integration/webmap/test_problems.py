@@ -106,7 +106,7 @@ def test_our_own_fault_tells_nothing_of_the_inside(
     monkeypatch.setattr("patrol.service.counts_by_state", broken)
     problem = is_problem(client.get("/api/v1/patches/counts"), 500, "webmap.request.failed")
     assert "inside" not in str(problem)
-    logged = capsys.readouterr().out
+    logged = "".join(capsys.readouterr())
     assert "inside 14" in logged
     assert "a-secret-value" not in logged.replace('secret = "a-secret-value"', "")
 
