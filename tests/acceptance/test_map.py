@@ -350,7 +350,10 @@ def test_inspector_visits_and_nothing_is_left_behind(
     known = {shot["evidence_id"] for shot in before["evidence"]}
     fresh = next(shot for shot in now["evidence"] if shot["evidence_id"] not in known)
     assert fresh["hash_ok"]
-    assert api.content(fresh["url"].removeprefix("/api/v1")) == photo.read_bytes()
+    # What people look at is a copy without the camera's claims; the sealed original is the very file.
+    assert api.content(fresh["url"].removeprefix("/api/v1")) != photo.read_bytes()
+    sealed = api_as("officer").content(f"/evidence/{fresh['evidence_id']}/original")
+    assert sealed == photo.read_bytes()
 
 
 def _largest_new_building(api: Api) -> dict[str, Any]:
