@@ -18,7 +18,7 @@ from foundation.blobs import storage_error
 from foundation.runtime import open_runtime
 from foundation.settings import Settings
 from ingest.sources.synthetic.county import Size
-from webmap.demo import run
+from webmap.demo import run, stage
 from webmap.demo.people import DEMO_PASSWORD
 
 console = Console(stderr=True)
@@ -29,12 +29,12 @@ def run_demo(
 ) -> None:
     """The whole demonstration; see `landwarden demo --help`."""
     started = time.monotonic()
-    own = settings.model_copy(update={"data_dir": settings.data_dir / "demonstration"})
+    own = stage.own_settings(settings)
     if fresh:
         remove(own.data_dir)
     if json_file is not None:
         check_writable(json_file)
-    clock = run.KeptClock(own.data_dir / "demo" / "clock")
+    clock = stage.kept_clock(own)
     with open_runtime(own, clock=clock) as runtime:
         with Progress(
             SpinnerColumn(),
@@ -54,7 +54,7 @@ def run_demo(
             write_json(json_file, measured)
         if serve:
             announce(settings, run.inspector_login(demo))
-            run.open_to_visitors(demo, host=settings.host, port=settings.port)
+            run.open_to_visitors(demo, settings)
 
 
 def remove(folder: Path) -> None:

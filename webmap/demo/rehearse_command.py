@@ -15,7 +15,7 @@ from foundation.runtime import Runtime, open_runtime
 from foundation.settings import Settings
 from ingest.sources.synthetic.county import Size
 from patrol.custody import jobs as custody
-from webmap.demo import run
+from webmap.demo import run, stage
 from webmap.demo.command import check_writable, remove, write_json
 from webmap.demo.rehearsal import Rehearsal
 from webmap.demo.rehearsed import Row, faults, read_ledger, tallies, verify
@@ -47,7 +47,7 @@ def rehearse(settings: Settings, *, size: Size, seed: int, json_file: Path | Non
     remove(own.data_dir)
     if json_file is not None:
         check_writable(json_file)
-    clock = run.KeptClock(own.data_dir / "demo" / "clock")
+    clock = stage.kept_clock(own)
     try:
         with open_runtime(own, clock=clock) as runtime:
             demo = run.prepare(runtime, clock, size=size, seed=seed, progress=lambda _name, _share: None)

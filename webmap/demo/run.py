@@ -16,6 +16,7 @@ from foundation.clock import SteppedClock
 from foundation.errors import Unavailable
 from foundation.jobs import failed_jobs
 from foundation.runtime import Runtime
+from foundation.settings import Settings
 from ingest import service as ingest
 from ingest.scenes import SURFACE
 from ingest.sources.synthetic.county import CountyFiles, Size, build_county, county_files
@@ -26,12 +27,13 @@ from webmap.demo.measure import found_patches, measure
 from webmap.demo.people import CITY, COUNTY, Holder, People, make_accounts, read_holders
 from webmap.demo.weeks import Weeks
 from webmap.server import serve, serving
+from webmap.workers import working
 
 COUNTY_DIGITS = COUNTY[:6]
-OPENING = datetime(2026, 9, 8, 14, 0, tzinfo=SHANGHAI)
-"""Three hours after the second image: the chain begins."""
 MORNING_AFTER = datetime(2026, 10, 12, 8, 30, tzinfo=SHANGHAI)
 """When the served demonstration opens: the Monday after the last simulated day."""
+HOURLY = ("patrol.run_clocks", "patrol.watch_closed", "patrol.draft_due_reports")
+"""What a worker does by itself and an officer sees."""
 LATER_REGISTER = "2026-09-01"
 REPORTS = (
     *(("weekly_bulletin", f"2026-W{week}", f"2026-{month_day}") for week, month_day in
@@ -41,24 +43,6 @@ REPORTS = (
 """What is issued, and on which morning."""
 
 Progress = Callable[[str, float], None]
-
-
-class KeptClock(SteppedClock):
-    """The demonstration's clock, kept in a file: a demonstration that was killed goes on at its own time."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        kept = path.read_text("ascii").strip() if path.is_file() else ""
-        # Reading only: the data folder is made, and refused where it cannot be, by the runtime.
-        SteppedClock.set(self, datetime.fromisoformat(kept) if kept else OPENING)
-
-    def set(self, moment: datetime) -> None:
-        """Go to a moment and keep it, whole or not at all."""
-        super().set(moment)
-        half = self._path.with_suffix(".part")
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_text(moment.isoformat(), "ascii")
-        half.replace(self._path)
 
 
 @dataclass(frozen=True)
@@ -157,11 +141,22 @@ def inspector_login(demo: Demonstration) -> str:
     return min(holder.login for holder in demo.holders.values() if holder.kind == "grid_officer")
 
 
-def open_to_visitors(demo: Demonstration, *, host: str, port: int) -> None:
-    """Serve the map until interrupted. The clock goes on from the last day."""
+def open_to_visitors(demo: Demonstration, settings: Settings) -> None:
+    """Serve the map until interrupted, with a worker beside it. The clock goes on from the last day.
+
+    Parameters
+    ----------
+    demo : Demonstration
+        Prepared and lived through.
+    settings : Settings
+        Of the installation: the address, and where the worker finds the demonstration.
+    """
     last = _last_event(demo.runtime)
     demo.clock.set(max(MORNING_AFTER, last + timedelta(minutes=1)) if last else MORNING_AFTER)
-    serve(create_app(demo.runtime), host, port)
+    # What the worker would do within the hour stands before the first visitor comes.
+    _work_off(demo.runtime, [(name, {}) for name in HOURLY], lambda _name, _share: None)
+    with working(settings, is_demonstration=True):
+        serve(create_app(demo.runtime), settings.host, settings.port)
 
 
 def _import_jobs(runtime: Runtime, files: CountyFiles) -> list[tuple[str, dict[str, Any]]]:
