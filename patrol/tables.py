@@ -29,18 +29,43 @@ from sqlalchemy.orm import Mapped, mapped_column
 from foundation.db import Base
 
 
+class EditionRow(Base):
+    """One cut of the grid of an area: from a layer, or made here. Inserted only."""
+
+    __tablename__ = "grid_edition"
+
+    edition_id: Mapped[UUID] = mapped_column(primary_key=True)
+    division_code: Mapped[str] = mapped_column(String(12), index=True)
+    source: Mapped[str] = mapped_column(Text)
+    """layer | made"""
+    source_name: Mapped[str] = mapped_column(Text)
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    report: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    cell_count: Mapped[int] = mapped_column(Integer)
+    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    made_by: Mapped[UUID] = mapped_column()
+    made_by_name: Mapped[str] = mapped_column(Text)
+
+
 class GridCellRow(Base):
-    """One cell of the supervision grid."""
+    """One cell of the supervision grid. A cell that is cut anew ends, and another begins under its number."""
 
     __tablename__ = "grid_cell"
+    __table_args__ = (
+        Index("uq_grid_cell_code_now", "code", unique=True, postgresql_where=text("valid_to IS NULL")),
+    )
 
     cell_id: Mapped[UUID] = mapped_column(primary_key=True)
-    code: Mapped[str] = mapped_column(Text, unique=True)
+    code: Mapped[str] = mapped_column(Text, index=True)
     name: Mapped[str] = mapped_column(Text)
     division_code: Mapped[str] = mapped_column(String(12), index=True)
     geometry: Mapped[Any] = mapped_column(Geometry("MULTIPOLYGON", srid=4490))
     valid_from: Mapped[date] = mapped_column(Date)
     valid_to: Mapped[date | None] = mapped_column(Date)
+    edition_id: Mapped[UUID | None] = mapped_column(ForeignKey("grid_edition.edition_id"))
+    field_m2: Mapped[float | None] = mapped_column(Float)
+    """Farmland in it, ellipsoidal; None where no land survey was at hand."""
+    mountain_m2: Mapped[float | None] = mapped_column(Float)
 
 
 class PostRow(Base):
