@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from fastapi import Path
 
 from detection.running import service
+from ingest import service as ingest
+from patrol.lists.service import division_name
 from webmap.deps import Caller, SignedIn, noun_router
 from webmap.schemas.basics import Problem
 from webmap.schemas.work import WorkInfo, WorkList
@@ -37,6 +39,7 @@ def _info(caller: Caller, one: service.Work) -> WorkInfo:
         number=one.number,
         name=zh if caller.language == "zh" else en,
         county_code=one.county_code,
+        county_name=division_name(ingest.county_division(one.county_code)),
         is_running=one.is_running,
         is_called_off=one.is_called_off,
         since=one.since,

@@ -13,6 +13,7 @@ class WorkInfo(Answer):
     number: int
     name: str = Field(examples=["时序监测"])
     county_code: str
+    county_name: str = Field(examples=["孟州市"])
     is_running: bool = Field(description="Else it waits.")
     is_called_off: bool = Field(description="Told to stop; it ends at its next block.")
     since: Moment | None

@@ -1,6 +1,6 @@
 import { API, query, request, requestAnswer, type Answer } from './http'
 import type {
-  Assignment, Bulletin, Config, DetectionQuality, Division, Facts, Me, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, Ranking, Scene,
+  Assignment, Bulletin, Config, DetectionQuality, DetectionWork, Division, Facts, Me, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, Ranking, Scene,
   SettledLead, VerdictBody, VisitBody, WaitingLeads,
 } from './types'
 
@@ -47,6 +47,9 @@ export const api = {
   dismissLead: (id: string, body: { reason_code: string; note?: string }) =>
     request<SettledLead>(`/leads/${id}/dismiss`, { method: 'POST', body }),
   undoLead: (id: string) => request<SettledLead>(`/leads/${id}/undo`, { method: 'POST' }),
+
+  detectionWork: () => request<{ items: DetectionWork[] }>('/detection/work'),
+  cancelDetectionWork: (number: number) => request<DetectionWork>(`/detection/work/${number}/cancel`, { method: 'POST' }),
 
   assignments: (values: { mine?: boolean; status?: string; cursor?: string | null; limit?: number }) =>
     request<Page<Assignment>>(`/assignments${query(values)}`),

@@ -468,6 +468,16 @@ export interface WaitingLeads {
   reasons: DismissReason[]
 }
 
+export interface DetectionWork {
+  number: number
+  name: string
+  county_code: string
+  county_name: string
+  is_running: boolean
+  is_called_off: boolean
+  since: string | null
+}
+
 export interface SettledLead {
   lead_id: string
   fate: 'attached' | 'dismissed' | 'waiting'
