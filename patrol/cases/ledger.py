@@ -30,6 +30,7 @@ from patrol.cases.cases import (
 from patrol.cases.clocks import clock_table
 from patrol.net import service as net
 from patrol.net.posts import Holder, resolve_owner
+from patrol.notices import service as notices
 from patrol.tables import AssignmentRow, CaseEventRow, CaseRow
 
 KEPT = (
@@ -307,7 +308,30 @@ def write_move(
             "assignments": given.log.facts() if given.log else {},
         },
     )
+    if given.log:
+        _tell_holders(session, actor, case, given.log, number=patch.number, now=now)
     return commit_event(session, actor, case, event, number=patch.number, now=now)
+
+
+def _tell_holders(
+    session: Session, actor: Actor, case: CaseRow, log: AssignmentLog, *, number: str, now: datetime
+) -> None:
+    """Tell whoever has an assignment to sign since this move."""
+    touched = {*log.created, *(str(change["assignment_id"]) for change in log.changed)}
+    for row in store.assignments_of(session, case.patch_id):
+        account_id = row.holder_account_id
+        if str(row.assignment_id) not in touched or row.status != "sent" or account_id is None:
+            continue
+        if account_id != actor.account_id:
+            notices.tell(
+                session,
+                event_id=row.assignment_id,
+                account_id=account_id,
+                kind="assigned_urgent" if case.is_urgent else "assigned",
+                subject=("patch", case.patch_id),
+                number=number,
+                now=now,
+            )
 
 
 def commit_event(

@@ -23,6 +23,7 @@ from patrol.cases.stages import StageClock, stage_rules
 from patrol.cases.tables import ObjectionRow, WarningRow
 from patrol.net import service as net
 from patrol.net.posts import KINDS_BY_TIER, Holder, Post, deputy_of, holder_of, resolve_owner
+from patrol.notices import service as notices
 from patrol.tables import CaseRow
 
 STATES_WITH_STAGES = frozenset(
@@ -139,7 +140,7 @@ def _tell(
     holder = _holder(session, actor, alarm, post_id, now)
     for level in fresh:
         known.add((alarm.patch_id, alarm.key, alarm.due_at, level))
-        session.add(_row(alarm, "warn", level, holder, now))
+        _write(session, _row(alarm, "warn", level, holder, now))
     session.flush()
     return True
 
@@ -162,7 +163,7 @@ def _next_above(session: Session, actor: Actor, alarm: Alarm, post_id: UUID, now
         if former:
             return None
         successor = _holder(session, actor, alarm, post_id, now)
-    session.add(_row(alarm, "escalate", len(former), successor, now))
+    _write(session, _row(alarm, "escalate", len(former), successor, now))
     session.flush()
     facts = {"clock": alarm.key, "clock_name": alarm.name, "to": successor.name, "level": len(former)}
     audit.record(
@@ -189,6 +190,19 @@ def _holder(session: Session, actor: Actor, alarm: Alarm, post_id: UUID, now: da
         return holder
     posts = net.posts_over(session, actor, alarm.division_code, now=now)
     return resolve_owner(posts, alarm.division_code, tier=post.tier, kinds=KINDS_BY_TIER[post.tier])
+
+
+def _write(session: Session, row: WarningRow) -> None:
+    session.add(row)
+    if row.to_account_id is not None:
+        notices.tell_of_patch(
+            session,
+            event_id=row.warning_id,
+            account_id=row.to_account_id,
+            kind=row.kind,
+            patch_id=row.patch_id,
+            now=row.told_at,
+        )
 
 
 def _row(alarm: Alarm, kind: str, level: int, holder: Holder, now: datetime) -> WarningRow:

@@ -35,6 +35,8 @@ BODIES = {
     "papers": {"kind": "check_sheet"},
     "parties": {"kind": "person", "name": "张三"},
     "errata": {"number": "kpis.opened", "should_be": 1, "reason": "重复", "evidence": ["甲"]},
+    "preferences": {},
+    "devices": {"endpoint": "https://push.invalid/a", "name": "a"},
     "what-if": {"version_id": str(uuid4())},
     "visits": {
         "assignment_id": str(uuid4()),
