@@ -166,13 +166,13 @@ def bulletin(
     division: Annotated[str | None, typer.Option(help="区划代码，不写则为全市 whole city")] = None,
     out: Annotated[Path | None, typer.Option(help="另存到此文件夹 also save the files here")] = None,
 ) -> None:
-    """生成并印发通报；印发后不再变动。Draft and issue a bulletin; once issued it never changes."""
+    """起草通报，由一人审核、另一人印发。Draft a bulletin: one reviews it, another issues it."""
     from foundation.runtime import open_runtime
     from foundation.settings import read_settings
     from patrol import jobs
 
     with open_runtime(read_settings()) as runtime:
-        view = jobs.issue_bulletin(runtime, kind=kind, period=period, division_code=division)
+        view = jobs.draft_bulletin(runtime, kind=kind, period=period, division_code=division)
         typer.echo(f"{view.kind_name} {view.period} {view.number}：{view.status}")
         for file in view.files:
             typer.echo(f"  {file.name}  sha256 {file.sha256}")

@@ -1,4 +1,4 @@
-"""Long work of this floor: import posts, grid and outings, open cases, run the clocks, issue bulletins.
+"""Long work of this floor: import posts, grid and outings, open cases, run the clocks, draft bulletins.
 
 Every job may run twice: what stands is found and left.
 """
@@ -37,7 +37,7 @@ def register(queue: JobQueue) -> None:
         "patrol.import_grid": import_grid,
         "patrol.import_patrols": import_patrols,
         "patrol.open_cases": open_cases,
-        "patrol.issue_bulletin": issue_bulletin,
+        "patrol.draft_bulletin": draft_bulletin,
     }
     for name, job in jobs.items():
         queue.add(name, _without_result(job))
@@ -153,13 +153,13 @@ def run_clocks(runtime: Runtime) -> ClockReport:
     return report
 
 
-def issue_bulletin(
+def draft_bulletin(
     runtime: Runtime,
     kind: str = "weekly_bulletin",
     period: str | None = None,
     division_code: str | None = None,
 ) -> BulletinView:
-    """Draft and issue a bulletin; one that is issued stays as it is.
+    """Draft a bulletin for people to review and issue; one that is issued stays as it is.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def issue_bulletin(
     now = runtime.clock()
     label = period or _last_period(kind, now)
     with runtime.database.transaction(runtime.system) as session:
-        draft = service.draft_bulletin(
+        return service.draft_bulletin(
             session,
             runtime.system,
             kind=kind,
@@ -183,7 +183,6 @@ def issue_bulletin(
             profile=runtime.settings.policy_profile,
             now=now,
         )
-        return service.issue_bulletin(session, runtime.system, draft.bulletin_id, now=now)
 
 
 def save_file(runtime: Runtime, sha256: str, path: Path) -> None:

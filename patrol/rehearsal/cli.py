@@ -78,3 +78,11 @@ def _tell(result: dict[str, Any]) -> None:
     typer.echo(f"  honest     {honest['outings']:>7} 次，存疑 {honest['flagged']:>7} 次（{share}）")
     again = result["regenerated"]
     typer.echo(f"通报、排名 {again['papers']} 份，补传数据后重新生成逐字节一致 {again['same_bytes']} 份")
+    opened = result["opened"]
+    if opened["opened"] is None:
+        typer.echo("未安装 LibreOffice，文件未打开核对")
+        return
+    typer.echo(
+        f"LibreOffice 打开 {opened['opened']}/{opened['files']} 个文件；与接口比对排名 {opened['lines']} 行，"
+        f"不一致 {opened['different']} 行；文字 {opened['sentences']} 句，缺 {opened['missing']} 句"
+    )

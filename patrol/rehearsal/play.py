@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ from ingest import jobs as ingest
 from patrol import jobs
 from patrol.net import service as net
 from patrol.rehearsal.city import City, Mix, Person, make_city
+from patrol.rehearsal.papers import Office, Paper, is_same_again, issue, open_office, read_back
 from patrol.rehearsal.walks import CHEATS, TOLD_BY, Walk, walk_of
 from patrol.reports import service as reports
 from patrol.rounds.measures import grounds_of
@@ -80,6 +80,7 @@ class Play:
     rng: np.random.Generator
     post_ids: dict[str, UUID]
     book: GroundBook
+    office: Office
     earlier: dict[str, list[Walk]] = field(default_factory=dict)
     late: list[Made] = field(default_factory=list)
     told: dict[str, Told] = field(default_factory=dict)
@@ -114,7 +115,7 @@ def rehearse(
         ``people, outings, cheats, honest, bulletins, regenerated`` and more; JSON values.
     """
     play = prepare(runtime, clock, seed=seed, prefix=prefix, progress=progress)
-    issued: list[dict[str, Any]] = []
+    issued: list[Paper] = []
     for number in range(weeks):
         monday = first + timedelta(days=7 * number)
         _play_week(play, monday)
@@ -123,8 +124,9 @@ def rehearse(
         )
         issued += _issue_due(play, monday, folder)
         progress(f"{week_of(clock.now - timedelta(days=7)).label}", (number + 1) / weeks)
-    regenerated = _issue_again(play, issued)
-    return _outcome(play, issued, regenerated)
+    progress("重新生成、用办公软件打开 made again, opened", 1.0)
+    again = _issue_again(play, issued)
+    return _outcome(play, issued, again) | {"opened": read_back(runtime, issued)}
 
 
 def prepare(runtime: Runtime, clock: PlayClock, *, seed: int, prefix: str = "", progress: Progress) -> Play:
@@ -147,6 +149,7 @@ def prepare(runtime: Runtime, clock: PlayClock, *, seed: int, prefix: str = "", 
         np.random.default_rng(seed + 1),
         {row.post_no: row.post_id for row in rows},
         GroundBook(lattice=grounds, spans=spans),
+        open_office(runtime, CITY_CODE, now=clock.now),
     )
 
 
@@ -278,7 +281,7 @@ def _walks(play: Play, person: Person, week: Period, quota: float, seen: Sequenc
         yield walk
 
 
-def _issue_due(play: Play, monday: date, folder: Path | None) -> list[dict[str, Any]]:
+def _issue_due(play: Play, monday: date, folder: Path | None) -> list[Paper]:
     """The weekly papers of the week that ended, and the monthly ones where a month ended in it."""
     week = week_of(datetime.combine(monday, datetime.min.time(), SHANGHAI) + timedelta(hours=12))
     due = [("weekly_bulletin", week.label), ("weekly_ranking", week.label)]
@@ -286,31 +289,35 @@ def _issue_due(play: Play, monday: date, folder: Path | None) -> list[dict[str, 
     if following.month != monday.month or following.day == 1:
         ended = (following.replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
         due.append(("monthly_ranking", ended))
-    return [_issued(play, kind, period, folder) for kind, period in due]
-
-
-def _issued(play: Play, kind: str, period: str, folder: Path | None) -> dict[str, Any]:
-    paper = jobs.issue_bulletin(play.runtime, kind=kind, period=period, division_code=CITY_CODE)
-    files = []
-    for file in paper.files:
-        data = play.runtime.blobs.read(file.sha256)
-        files.append({"name": file.name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)})
-        if folder is not None:
-            jobs.save_file(play.runtime, file.sha256, folder / file.name)
-    return {"kind": kind, "period": period, "number": paper.number, "files": files}
-
-
-def _issue_again(play: Play, issued: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Every paper asked for again after late data came: the bytes must be the first ones."""
-    same = [
-        paper
-        for paper in issued
-        if _issued(play, paper["kind"], paper["period"], None)["files"] == paper["files"]
+    papers = [
+        issue(play.runtime, play.office, kind=kind, period=period, city_code=CITY_CODE)
+        for kind, period in due
     ]
+    if folder is not None:
+        for file in (file for paper in papers for file in paper.view.files):
+            jobs.save_file(play.runtime, file.sha256, folder / file.name)
+    return papers
+
+
+def _told(paper: Paper) -> dict[str, Any]:
+    view = paper.view
+    files = [{"name": file.name, "sha256": file.sha256} for file in view.files]
+    return {
+        "kind": view.kind,
+        "period": view.period,
+        "number": view.number,
+        "files": files,
+        "two_persons": None not in (view.reviewed_by, view.issued_by) and view.reviewed_by != view.issued_by,
+    }
+
+
+def _issue_again(play: Play, issued: Sequence[Paper]) -> dict[str, Any]:
+    """Every paper asked for and made again after late data came: the bytes must be the first ones."""
+    same = [paper for paper in issued if is_same_again(play.runtime, paper, city_code=CITY_CODE)]
     return {"papers": len(issued), "same_bytes": len(same), "late_outings": play.counts["late"]}
 
 
-def _outcome(play: Play, issued: Sequence[dict[str, Any]], regenerated: dict[str, Any]) -> dict[str, Any]:
+def _outcome(play: Play, issued: Sequence[Paper], regenerated: dict[str, Any]) -> dict[str, Any]:
     honest = play.told.get("honest", Told())
     cheats = {
         kind: {
@@ -338,17 +345,17 @@ def _outcome(play: Play, issued: Sequence[dict[str, Any]], regenerated: dict[str
             "flagged_people": len(honest.told_people),
             "valid": honest.valid,
         },
-        "bulletins": list(issued),
+        "bulletins": [_told(paper) for paper in issued],
         "regenerated": regenerated,
         "rankings_s": _ranking_seconds(play, issued),
     }
 
 
-def _ranking_seconds(play: Play, issued: Sequence[dict[str, Any]]) -> dict[str, float]:
+def _ranking_seconds(play: Play, issued: Sequence[Paper]) -> dict[str, float]:
     """How long the newest week's ranking takes to answer."""
     import time
 
-    period = parse_period(issued[-1]["period"]) if issued else week_of(play.clock.now)
+    period = parse_period(issued[-1].view.period) if issued else week_of(play.clock.now)
     seconds = {}
     with play.runtime.database.transaction(play.runtime.system) as session:
         for of in ("post", "township", "county"):

@@ -26,8 +26,8 @@ class BulletinView:
     Attributes
     ----------
     reviewed_by, issued_by : UUID or None
-        Never the same person. An issued bulletin without them was issued by the platform itself, at the
-        command of whoever runs the machine, and says so.
+        Never the same person. An issued bulletin without them comes from a time when the platform could still
+        issue by itself.
     """
 
     bulletin_id: UUID

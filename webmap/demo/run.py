@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from foundation.accounts import actor_of_login
 from foundation.calendar import SHANGHAI
 from foundation.clock import SteppedClock
 from foundation.errors import Unavailable
@@ -20,6 +21,7 @@ from foundation.settings import Settings
 from ingest import service as ingest
 from ingest.scenes import SURFACE
 from ingest.sources.synthetic.county import CountyFiles, Size, build_county, county_files
+from patrol import service as patrol
 from webmap.app import create_app
 from webmap.demo.cameras import Towers
 from webmap.demo.ground import read_ground
@@ -41,6 +43,7 @@ REPORTS = (
     ("monthly_ranking", "2026-09", "2026-10-01"),
 )  # fmt: skip
 """What is issued, and on which morning."""
+REVIEWER, ISSUER = "city", "manager"
 
 Progress = Callable[[str, float], None]
 
@@ -228,17 +231,34 @@ def _work_off(runtime: Runtime, jobs: list[tuple[str, dict[str, Any]]], progress
 
 
 def _close_day(demo: Demonstration) -> None:
-    """What nobody does by hand: cameras speak, what is overdue escalates, what is due is issued."""
+    """What nobody does by hand: cameras speak, what is overdue escalates, what is due is drafted."""
     demo.towers.speak(demo.clock())
     runtime, today = demo.runtime, demo.clock().date().isoformat()
     jobs: list[tuple[str, dict[str, Any]]] = [("patrol.run_clocks", {})]
     with runtime.database.transaction(runtime.system) as session:
         rows = session.execute(text("SELECT kind, period FROM bulletin WHERE status = 'issued'"))
         issued = {tuple(row) for row in rows}
+    due: list[tuple[str, str]] = []
     for kind, period, morning in REPORTS:
         if morning <= today and (kind, period) not in issued:
-            jobs.append(("patrol.issue_bulletin", {"kind": kind, "period": period, "division_code": CITY}))
+            jobs.append(("patrol.draft_bulletin", {"kind": kind, "period": period, "division_code": CITY}))
+            due.append((kind, period))
     _work_off(runtime, jobs, lambda _name, _share: None)
+    _issue(demo, due)
+
+
+def _issue(demo: Demonstration, due: Sequence[tuple[str, str]]) -> None:
+    """One person reviews each draft, another issues it."""
+    now = demo.clock()
+    with demo.runtime.database.transaction(demo.runtime.system) as session:
+        found = patrol.list_bulletins(session, actor_of_login(session, REVIEWER))
+        drafts = [view.bulletin_id for view in found if (view.kind, view.period) in due]
+        reviewer, issuer = actor_of_login(session, REVIEWER), actor_of_login(session, ISSUER)
+    for bulletin_id in drafts:
+        with demo.runtime.database.transaction(reviewer) as session:
+            patrol.review_bulletin(session, reviewer, bulletin_id, now=now)
+        with demo.runtime.database.transaction(issuer) as session:
+            patrol.issue_bulletin(session, issuer, bulletin_id, now=now)
 
 
 def _scenes(runtime: Runtime, *, is_surface: bool) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from foundation import audit
-from foundation.access import SYSTEM_ACCOUNT_ID, Actor, require
+from foundation.access import Actor, require
 from foundation.calendar import SHANGHAI, parse_period
 from foundation.divisions import divisions
 from foundation.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -85,8 +85,7 @@ def review_bulletin(
 def issue_bulletin(session: Session, actor: Actor, bulletin_id: UUID, *, now: datetime) -> BulletinView:
     """Issue a reviewed bulletin: from here on it is frozen. Issuing twice changes nothing.
 
-    The platform itself issues without review only where whoever runs the machine tells it to; the schedule
-    never does. Such a bulletin has neither reviewer nor issuer.
+    The platform itself never issues: its role lacks the right.
 
     Raises
     ------
@@ -102,13 +101,11 @@ def issue_bulletin(session: Session, actor: Actor, bulletin_id: UUID, *, now: da
     if row.status == "issued":
         return view_of(row)
     _check_ended(row, now)
-    is_person = actor.account_id != SYSTEM_ACCOUNT_ID
-    if is_person and row.status != "reviewed":
+    if row.status != "reviewed":
         raise Conflict("patrol.bulletin.not_reviewed", number=row.number)
-    if is_person and row.reviewed_by == actor.account_id:
+    if row.reviewed_by == actor.account_id:
         raise NotAllowed("patrol.bulletin.same_person", number=row.number)
-    row.status, row.issued_at = "issued", now
-    row.issued_by = actor.account_id if is_person else None
+    row.status, row.issued_at, row.issued_by = "issued", now, actor.account_id
     session.flush()
     told = [UUID(fact["erratum_id"]) for fact in row.facts.get("errata", ())]
     if told:

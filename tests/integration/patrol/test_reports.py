@@ -147,6 +147,25 @@ def test_a_bulletin_says_what_its_facts_say_and_nothing_else(net) -> None:  # ty
     assert ["超期未办", 1, "410883-2609-0002", "是"] in ledger
 
 
+def issue(net, **asked):  # type: ignore[no-untyped-def]
+    view = jobs.draft_bulletin(net.runtime, **asked)
+    net.do("city", service.review_bulletin, view.bulletin_id)
+    return net.do("manager", service.issue_bulletin, view.bulletin_id)
+
+
+def test_the_platform_itself_never_issues(net) -> None:  # type: ignore[no-untyped-def]
+    net.add_patch()
+    net.at(2026, 9, 14, 8, 0)
+    view = jobs.draft_bulletin(net.runtime, period="2026-W37", division_code="410883000000")
+    assert view.status == "draft"
+    net.do("city", service.review_bulletin, view.bulletin_id)
+    with (
+        pytest.raises(NotAllowed),
+        net.runtime.database.transaction(net.runtime.system) as session,
+    ):
+        service.issue_bulletin(session, net.runtime.system, view.bulletin_id, now=net.clock())
+
+
 def test_an_issued_bulletin_never_changes(net) -> None:  # type: ignore[no-untyped-def]
     patch_id = net.add_patch()
     net.at(2026, 9, 10, 8, 0)
@@ -155,16 +174,16 @@ def test_an_issued_bulletin_never_changes(net) -> None:  # type: ignore[no-untyp
         net.do("manager", service.issue_bulletin, early.bulletin_id)
     assert refused.value.code == "patrol.bulletin.period_runs"
     net.at(2026, 9, 14, 8, 0)
-    issued = jobs.issue_bulletin(net.runtime, period="2026-W37", division_code="410883000000")
+    issued = issue(net, period="2026-W37", division_code="410883000000")
     assert issued.status == "issued"
     net.do("county", service.dispatch, patch_id)
     net.at(2026, 9, 21, 8, 0)
-    again = jobs.issue_bulletin(net.runtime, period="2026-W37", division_code="410883000000")
+    again = issue(net, period="2026-W37", division_code="410883000000")
     assert again == issued
     # The same facts give the same bytes, on another day, in another process' memory.
     rendered = service_render(net, issued)
     assert [net.runtime.blobs.put(data).sha256 for data in rendered] == [file.sha256 for file in issued.files]
-    following = jobs.issue_bulletin(net.runtime, division_code="410883000000")
+    following = issue(net, division_code="410883000000")
     assert (following.period, following.number) == ("2026-W38", "〔2026〕第2期")
     assert [view.period for view in net.do("manager", list_all)] == ["2026-W38", "2026-W37"]
 
@@ -280,7 +299,7 @@ def test_posts_and_outings_of_a_file_name_their_bad_lines(net, tmp_path: Path) -
 def test_city_ranks_counties_too(net) -> None:  # type: ignore[no-untyped-def]
     net.add_patch()
     net.at(2026, 10, 1, 8, 0)
-    issued = jobs.issue_bulletin(net.runtime, kind="monthly_ranking", period="2026-09")
+    issued = issue(net, kind="monthly_ranking", period="2026-09")
     assert [unit["key"] for unit in issued.facts["units"]] == ["counties", "townships"]
     assert [row["name"] for row in issued.facts["units"][0]["rows"]] == ["孟州市"]
     assert [file.name for file in issued.files] == ["焦作市“一网两长”巡查月排名2026-09.xlsx"]
