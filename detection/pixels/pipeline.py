@@ -42,7 +42,7 @@ from detection.pixels.screening import CloudScreen
 from ingest.pair import Box, ImagePair, PairPixels, PairReader, open_pair
 from ingest.scenes import Scene
 
-VERSION = "3"
+VERSION = "4"
 VIEW_PX = 1024
 WIDE_HALO_PX, WIDE_BLOCK_PX = 32, 2048
 """Where blocks overlap widely, larger ones repeat less."""

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.pixels.compiled import compiled
+
 OTSU_BINS = 512
 TAIL_PCT = 99.5
 SIGMA_PCT = 15.865525
@@ -50,24 +52,37 @@ def choose_cut(score: NDArray[Any], *, floor_sigmas: float, is_folded: bool) -> 
     """
     if score.size == 0:
         return Cut(np.inf, np.inf, np.inf)
-    values = np.asarray(score, np.float64)
-    middle = float(np.median(values))
     if is_folded:
+        (middle,) = _percentiles(score, 50.0)
         floor = floor_sigmas * 1.4826 * middle
-        ceiling = float(values.max())
+        ceiling = float(score.max())
     else:
-        floor = middle + floor_sigmas * (middle - float(np.percentile(values, SIGMA_PCT)))
-        ceiling = float(np.percentile(values, TAIL_PCT))
-    best = otsu(np.minimum(values, ceiling))
+        lower, middle, ceiling = _percentiles(score, SIGMA_PCT, 50.0, TAIL_PCT)
+        floor = middle + floor_sigmas * (middle - lower)
+    best = otsu(score, ceiling=ceiling)
     return Cut(max(best, floor), best, floor)
 
 
-def otsu(values: NDArray[np.float64]) -> float:
-    """The cut that makes the variance between the two sides greatest."""
-    low, high = float(values.min()), float(values.max())
+def _percentiles(values: NDArray[Any], *percentages: float) -> list[float]:
+    """As `numpy.percentile` gives them, all by one partition, in the values' own type."""
+    places = [share / 100.0 * (values.size - 1) for share in percentages]
+    lows = [int(place) for place in places]
+    highs = [min(low + 1, values.size - 1) for low in lows]
+    parted = np.partition(values, sorted({*lows, *highs}), axis=None)
+    return [
+        float(parted[low]) + (place - low) * (float(parted[high]) - float(parted[low]))
+        for place, low, high in zip(places, lows, highs, strict=True)
+    ]
+
+
+def otsu(values: NDArray[Any], *, ceiling: float = np.inf) -> float:
+    """The cut that makes the variance between the two sides greatest; values count as ``ceiling`` at most."""
+    low, high = float(values.min()), min(float(values.max()), ceiling)
     if high - low < 1e-12:
         return high
-    counts, edges = np.histogram(values, OTSU_BINS, range=(low, high))
+    edges = np.linspace(low, high, OTSU_BINS + 1)
+    counts = np.zeros(OTSU_BINS, np.int64)
+    _count(np.ascontiguousarray(values).ravel(), high, edges, counts)
     centres = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts).astype(np.float64)
     above = below[-1] - below
@@ -76,3 +91,21 @@ def otsu(values: NDArray[np.float64]) -> float:
     mean_above = (mass[-1] - mass) / np.maximum(above, 1)
     between = below * above * (mean_below - mean_above) ** 2
     return float(centres[int(np.argmax(between))])
+
+
+@compiled
+def _count(
+    values: NDArray[Any], ceiling: float, edges: NDArray[np.float64], counts: NDArray[np.int64]
+) -> None:
+    """The histogram of `numpy.histogram`: a value on an edge belongs above it, the last edge excepted."""
+    last = counts.size - 1
+    low = edges[0]
+    scale = counts.size / (edges[counts.size] - low)
+    for number in range(values.size):
+        value = min(float(values[number]), ceiling)
+        place = min(int((value - low) * scale), last)
+        if value < edges[place]:
+            place -= 1
+        elif place < last and value >= edges[place + 1]:
+            place += 1
+        counts[place] += 1

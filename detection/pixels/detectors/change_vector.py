@@ -139,8 +139,9 @@ def _percentile(values: NDArray[np.float64], share: float) -> float:
     place = share * (len(values) - 1)
     low = int(place)
     high = min(low + 1, len(values) - 1)
-    parted = np.partition(values, (low, high) if high > low else low)
-    return float(parted[low] + (place - low) * (parted[high] - parted[low]))
+    parted = np.partition(values, high)
+    under = parted[:high].max() if high > low else parted[high]
+    return float(under + (place - low) * (parted[high] - under))
 
 
 @compiled_fast

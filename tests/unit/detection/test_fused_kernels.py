@@ -1,0 +1,76 @@
+"""Compiled kernels against the same rules in plain numpy."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from detection.pixels.detectors.sar_log_ratio import SarLogRatioFit, log_ratio
+from detection.pixels.threshold import OTSU_BINS, SIGMA_PCT, TAIL_PCT, choose_cut, otsu
+from ingest.pair import PairPixels
+
+FLOOR = 0.02
+
+
+def radar(shape: tuple[int, int, int], seed: int = 5) -> PairPixels:
+    random = np.random.default_rng(seed)
+    before, after = (random.gamma(4.0, 0.05, shape).astype(np.float32) for _ in range(2))
+    before[:, : shape[1] // 2, : shape[2] // 3] = 0.0
+    after[:, -1:, -3:] = 3.0e4
+    return PairPixels(before, after, random.random(shape[1:]) > 0.1)
+
+
+def plain_log_ratio(pixels: PairPixels) -> np.ndarray:
+    means = [
+        np.stack(
+            [cv2.blur(band.astype(np.float64), (5, 5), borderType=cv2.BORDER_REFLECT_101) for band in date]
+        )
+        for date in (pixels.before, pixels.after)
+    ]
+    return np.log((means[1] + FLOOR) / (means[0] + FLOOR))
+
+
+@pytest.mark.parametrize("shape", [(1, 61, 83), (2, 40, 17), (1, 3, 9), (1, 1, 6), (1, 7, 2)])
+def test_log_ratio_is_that_of_box_means(shape: tuple[int, int, int]) -> None:
+    pixels = radar(shape)
+    plain = plain_log_ratio(pixels)
+    assert np.abs(log_ratio(pixels, FLOOR) - plain).max() < 2e-6 * max(1.0, float(np.abs(plain).max()))
+    score = SarLogRatioFit(0.1, FLOOR).score(pixels)
+    expected = np.where(pixels.is_valid, np.abs(plain - 0.1).max(axis=0), 0.0)
+    assert np.abs(score - expected).max() < 1e-5
+
+
+def test_what_is_no_backscatter_is_no_change() -> None:
+    pixels = radar((1, 30, 30))
+    pixels.before[0, 10, 10] = np.nan
+    pixels.after[0, 20, 20] = -1e4
+    score = SarLogRatioFit(0.0, FLOOR).score(pixels)
+    assert np.isfinite(score).all()
+    assert not score[8:13, 8:13].any()
+    assert not score[18:23, 18:23].any()
+
+
+@pytest.mark.parametrize("is_folded", [False, True])
+def test_cut_is_that_of_percentiles_and_histogram(is_folded: bool) -> None:
+    random = np.random.default_rng(9)
+    score = np.abs(random.normal(0.0, 1.0, 20_001)).astype(np.float32)
+    score[:900] += 6.0
+    values = score.astype(np.float64)
+    middle = float(np.median(values))
+    lower = float(np.percentile(values, SIGMA_PCT))
+    floor = 3.0 * 1.4826 * middle if is_folded else middle + 3.0 * (middle - lower)
+    ceiling = np.inf if is_folded else float(np.percentile(values, TAIL_PCT))
+    cut = choose_cut(score, floor_sigmas=3.0, is_folded=is_folded)
+    assert cut.floor == pytest.approx(floor, rel=1e-12)
+    assert cut.otsu == plain_otsu(np.minimum(values, ceiling))
+    assert otsu(np.arange(1024.0)) == plain_otsu(np.arange(1024.0))
+
+
+def plain_otsu(values: np.ndarray) -> float:
+    counts, edges = np.histogram(values, OTSU_BINS)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below, mass = np.cumsum(counts), np.cumsum(counts * centres)
+    above = below[-1] - below
+    gap = mass / np.maximum(below, 1) - (mass[-1] - mass) / np.maximum(above, 1)
+    return float(centres[np.argmax(below.astype(float) * above * gap**2)])
