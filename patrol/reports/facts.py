@@ -64,6 +64,7 @@ from patrol.rounds.patrols import patrol_policy
 CLASSES_FILE = Path(__file__).resolve().parents[2] / "data" / "reference" / "change_classes.toml"
 AREA_LEVELS = {2: "市", 3: "县（市、区）", 4: "乡镇", 5: "村"}
 TYPICAL_MAX = 3
+SILENT_MAX = 6
 PEOPLE_INDICATORS = frozenset({"required", "valid", "completion_rate", "attainment_rate"})
 
 
@@ -431,8 +432,25 @@ def _unobserved(session: Session, scope: Scope) -> tuple[list[Facts], list[str]]
     if not scenes:
         hidden.append({"scene_id": None, "cloud_pct": None})
         sentences.append("本期没有获取新的卫星影像，全域遥感未观测；未发现新图斑不等于没有变化。")
-    sentences.append("视频监控未接入，本期无视频观测。")
+    cameras = store.camera_signs(session, scope.division.prefix, scope.period.starts_at, scope.end)
+    sentences.append(_camera_sentence(cameras))
     return hidden, sentences
+
+
+def _camera_sentence(cameras: Sequence[RowMapping]) -> str:
+    """Which cameras said anything; one that was silent is not one that saw nothing."""
+    if not cameras:
+        return "视频监控未接入，本期无视频观测。"
+    silent = [row for row in cameras if not row["signs"]]
+    told = f"已登记视频监控{len(cameras)}路，本期有上报的{len(cameras) - len(silent)}路。"
+    if not silent:
+        return told
+    names = "、".join(
+        f"{row['name']}（{f'最近上报{moment[:10]}' if (moment := iso(row['last_at'])) else '从未上报'}）"
+        for row in silent[:SILENT_MAX]
+    )
+    more = "等" if len(silent) > SILENT_MAX else ""
+    return f"{told}本期无上报的{len(silent)}路：{names}{more}，其视域按未观测处理，不得视为没有变化。"
 
 
 def _audit_head(session: Session) -> Facts:

@@ -247,6 +247,21 @@ def scenes_between(session: Session, county_prefix: str, begin: datetime, end: d
     )
 
 
+def camera_signs(session: Session, prefix: str, begin: datetime, end: datetime) -> list[RowMapping]:
+    """Registered cameras by id: signs of life received in a period, and the newest one before its end."""
+    return _all(
+        session,
+        "SELECT c.camera_id, c.name, max(e.received_at) AS last_at,"
+        " count(e.*) FILTER (WHERE e.received_at >= :begin) AS signs"
+        " FROM camera c LEFT JOIN camera_event e ON e.camera_id = c.camera_id AND e.received_at < :end"
+        " WHERE starts_with(c.division_code, :prefix) AND c.imported_at < :end"
+        " GROUP BY c.camera_id, c.name ORDER BY c.camera_id",
+        prefix=prefix,
+        begin=begin,
+        end=end,
+    )
+
+
 def units_below(session: Session, prefix: str, level: int) -> list[RowMapping]:
     """Divisions of a level in which there is a post or a patch."""
     return _all(

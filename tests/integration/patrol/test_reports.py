@@ -361,3 +361,33 @@ def test_the_exported_ledger_holds_the_items_behind_the_indicators(net) -> None:
     assert "name" not in tables["unit_only"]["persons.csv"][0]
     with pytest.raises(NotFound):
         net.do("station", export_ledger, period="2026-W37", division_code="410800000000")
+
+
+def test_silent_cameras_are_told_apart_from_none(net) -> None:  # type: ignore[no-untyped-def]
+    def told() -> str:
+        return draft(net).facts["unobserved"][-1]
+
+    net.at(2026, 9, 14, 8, 0)
+    assert told() == "视频监控未接入，本期无视频观测。"
+    with net.runtime.database.transaction(net.runtime.system) as session:
+        session.execute(
+            text(
+                "INSERT INTO camera (camera_id, name, division_code, place, place_sigma_m, height_m,"
+                " height_sigma_m, imported_at) SELECT 'c' || n, '铁塔' || n, '410883105201',"
+                " ST_GeomFromEWKT('SRID=4490;POINT(112.75 34.95)'), 1, 30, 1, '2026-09-01' FROM"
+                " generate_series(1, 3) n"
+            )
+        )
+        for camera, at in (("c1", "2026-09-03T10:00+08"), ("c2", "2026-09-09T10:00+08")):
+            session.execute(
+                text(
+                    "INSERT INTO camera_event (receipt_id, camera_id, division_code, event_id, form,"
+                    " body_sha256, body, fate, received_at) VALUES (:id, :camera, '410883105201', '1',"
+                    " 'canonical', '', '', 'disputed', :at)"
+                ),
+                {"id": uuid4(), "camera": camera, "at": at},
+            )
+    assert told() == (
+        "已登记视频监控3路，本期有上报的1路。本期无上报的2路：铁塔1（最近上报2026-09-03）、铁塔3（从未上报），"
+        "其视域按未观测处理，不得视为没有变化。"
+    )
