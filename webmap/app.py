@@ -40,7 +40,7 @@ from webmap.api.casework import (
     statistics,
     visits,
 )
-from webmap.api.net import notices
+from webmap.api.net import lottery, notices
 from webmap.deps import Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers
@@ -72,6 +72,7 @@ ROUTERS = tuple(
         reports,
         quality,
         work,
+        lottery,
         notices,
         live,
     )

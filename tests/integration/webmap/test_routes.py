@@ -35,6 +35,7 @@ BODIES = {
     "papers": {"kind": "check_sheet"},
     "parties": {"kind": "person", "name": "张三"},
     "errata": {"number": "kpis.opened", "should_be": 1, "reason": "重复", "evidence": ["甲"]},
+    "finding": {"outcome": "restored", "lonlat": [112.75, 34.95]},
     "preferences": {},
     "devices": {"endpoint": "https://push.invalid/a", "name": "a"},
     "what-if": {"version_id": str(uuid4())},
@@ -78,7 +79,8 @@ def ask(client: TestClient, method: str, path: str, where: str):  # type: ignore
             "X-Captured-At": "2026-09-08T10:00+08:00",
         }
         return client.put(where, content=b"\xff\xd8\xff", headers=headers)
-    query = {"period": "2026-W37"} if path.endswith("rankings") else None
+    queries = {"rankings": {"period": "2026-W37"}, "lottery": {"week": "2026-W37"}}
+    query = queries.get(path.rsplit("/", 1)[-1])
     return client.request(method, where, json=body_of(path), headers=headers, params=query)
 
 
