@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -122,7 +122,7 @@ class Push(Part):
 class Channels(Part):
     """The whole file."""
 
-    channels: dict[str, Mail | Call] = {}
+    channels: dict[str, Annotated[Mail | Call, Field(discriminator="transport")]] = {}
     webhooks: dict[str, Webhook] = {}
     push: Push | None = None
     proxy: str | None = None

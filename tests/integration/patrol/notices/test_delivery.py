@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
+import signal
 import socketserver
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +39,8 @@ class HttpSink(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), HttpAnswers)
         self.calls: list[tuple[str, dict[str, str], bytes]] = []
         self.answers: list[tuple[int, bytes]] = []
+        self.has_call = threading.Event()
+        self.hold: threading.Event | None = None
 
     @property
     def origin(self) -> str:
@@ -47,11 +53,16 @@ class HttpAnswers(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.calls.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+        self.server.has_call.set()
+        if self.server.hold is not None and not self.server.hold.wait(30):
+            raise TimeoutError
         status, said = self.server.answers.pop(0) if self.server.answers else (200, b'{"errcode": 0}')
         self.send_response(status)
         self.send_header("Content-Length", str(len(said)))
-        self.end_headers()
-        self.wfile.write(said)
+        # Whoever was killed reads no answer.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.end_headers()
+            self.wfile.write(said)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -220,6 +231,31 @@ def test_a_sender_killed_after_sending_sends_again_under_the_same_key(  # type: 
     assert first[1]["idempotency-key"] == second[1]["idempotency-key"]
     assert first[2] == second[2]
     assert net.rows("SELECT status, tries FROM notice_message") == [{"status": "sent", "tries": 2}]
+
+
+def test_kill_9_of_the_worker_while_it_sends_loses_nothing(net, ways: HttpSink) -> None:  # type: ignore[no-untyped-def]
+    choose(net, "sms", quiet_from="00:00", quiet_to="00:00")
+    for serial in range(3):
+        tell(net, kind="assigned", number=f"N-{serial}")
+    ways.hold = threading.Event()
+    code = (
+        "import sys; from foundation.runtime import connect; from foundation.settings import read_settings\n"
+        "from patrol.notices.jobs import deliver\n"
+        "with connect(read_settings(data_dir=sys.argv[1]), sys.argv[2]) as runtime: deliver(runtime)"
+    )
+    folder, url = str(net.runtime.settings.data_dir), net.runtime.database.url
+    worker = subprocess.Popen([sys.executable, "-c", code, folder, url])
+    assert ways.has_call.wait(30)
+    worker.kill()
+    assert worker.wait() == -signal.SIGKILL
+    ways.hold.set()
+    net.at(2100, 1, 1, 12)
+    assert jobs.deliver(net.runtime).sent == 3
+    said: dict[str, set[str]] = {}
+    for _, headers, body in ways.calls:
+        said.setdefault(headers["idempotency-key"], set()).add(json.loads(body)["text"])
+    assert len(ways.calls) == 4
+    assert [len(texts) for texts in said.values()] == [1, 1, 1]
 
 
 def test_refusals_are_tried_again_then_given_up_and_seen(net, ways: HttpSink) -> None:  # type: ignore[no-untyped-def]
