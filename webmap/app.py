@@ -40,7 +40,7 @@ from webmap.api.casework import (
     statistics,
     visits,
 )
-from webmap.api.net import lottery, notices
+from webmap.api.net import lottery, notices, outings
 from webmap.deps import Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers
@@ -74,6 +74,7 @@ ROUTERS = tuple(
         work,
         lottery,
         notices,
+        outings,
         live,
     )
 )

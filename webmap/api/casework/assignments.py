@@ -37,7 +37,7 @@ def list_assignments(
             limit=limit,
             cursor=cursor,
         )
-    items = [_row(row) for row in page.items]
+    items = [assignment_row(row) for row in page.items]
     return Page[AssignmentRow](items=items, next_cursor=page.next_cursor, total=page.total)
 
 
@@ -89,11 +89,12 @@ def _now(session: Session, caller: Caller, patch_id: UUID, assignment_id: UUID) 
     detail = patrol.case_detail(session, caller.actor, patch_id, now=caller.now(), undo_minutes=minutes)
     for view in detail.assignments:
         if view.assignment_id == assignment_id:
-            return _row(view)
+            return assignment_row(view)
     raise NotFound("foundation.access.not_found")
 
 
-def _row(view: patrol.AssignmentView) -> AssignmentRow:
+def assignment_row(view: patrol.AssignmentView) -> AssignmentRow:
+    """One line of the task list, with the names people read."""
     names = set(AssignmentRow.model_fields) - {"change_class_name"}
     values: dict[str, Any] = {name: getattr(view, name) for name in names}
     return AssignmentRow(**values, change_class_name=class_name(view.change_class))
