@@ -72,6 +72,7 @@ ROUTERS = tuple(
         reports,
         quality,
         work,
+        alarms,
         lottery,
         notices,
         outings,

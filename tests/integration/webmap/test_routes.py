@@ -79,7 +79,8 @@ def ask(client: TestClient, method: str, path: str, where: str):  # type: ignore
             "X-Captured-At": "2026-09-08T10:00+08:00",
         }
         return client.put(where, content=b"\xff\xd8\xff", headers=headers)
-    queries = {"rankings": {"period": "2026-W37"}, "lottery": {"week": "2026-W37"}}
+    queries = {name: {"period": "2026-W37"} for name in ("rankings", "report-alarms")}
+    queries["lottery"] = {"week": "2026-W37"}
     query = queries.get(path.rsplit("/", 1)[-1])
     return client.request(method, where, json=body_of(path), headers=headers, params=query)
 

@@ -1,0 +1,1 @@
+"""Signs that numbers were made rather than earned."""
