@@ -12,16 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.pixels.compiled import compiled, compiled_fast
+from detection.pixels.compiled import compiled
+from detection.series.regression import Bench, inverted, reweighted, room_for_fits
 
 CLOUDED = -32_768
 SCALE = 10_000
 """Index values are kept as int16 in ten-thousandths: what is stored is what is computed with."""
 NEVER = -1
 YEAR = 365.2425
-MAD_TO_SIGMA = 1.4826
-SETTLED = 0.02
-"""Change of the weights below which the reweighting ends."""
 
 
 class MonitorRule(NamedTuple):
@@ -130,22 +128,10 @@ class Stack(NamedTuple):
     slope: NDArray[np.float64]
 
 
-class Bench(NamedTuple):
-    """Room for one fit: columns (terms, observations), targets, weights, residuals, and its equations."""
-
-    columns: NDArray[np.float64]
-    targets: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    misses: NDArray[np.float64]
-    scenes: NDArray[np.int64]
-    matrix: NDArray[np.float64]
-    right: NDArray[np.float64]
-
-
 @compiled
 def advance_pixels(stack: Stack, first_new: int, rule: MonitorRule, state: PixelState) -> None:
     """Take the scenes from ``first_new`` on into the state, in place."""
-    bench = _bench(max(rule.memory_scenes, 1), stack.design.shape[1])
+    bench = room_for_fits(max(rule.memory_scenes, 1), stack.design.shape[1])
     for pixel in range(stack.values.shape[0]):
         for scene in range(first_new, stack.days.size):
             value = stack.values[pixel, scene]
@@ -171,19 +157,6 @@ def advance_pixels(stack: Stack, first_new: int, rule: MonitorRule, state: Pixel
             state.last_normal[pixel] = day
             if is_due:
                 _fit(stack, scene, rule, state, pixel, bench)
-
-
-@compiled
-def _bench(most: int, terms: int) -> Bench:
-    return Bench(
-        np.empty((terms, most)),
-        np.empty(most),
-        np.empty(most),
-        np.empty(most),
-        np.empty(most, np.int64),
-        np.empty((terms, terms)),
-        np.empty(terms),
-    )
 
 
 @compiled
@@ -265,19 +238,16 @@ def _free_slot(state: PixelState, pixel: int) -> int:
 def _fit(stack: Stack, scene: int, rule: MonitorRule, state: PixelState, pixel: int, bench: Bench) -> None:
     """Robust regression on what the pixel showed since `start`, as far back as is kept."""
     terms = bench.right.size
-    count = 0
-    for former in range(max(0, scene + 1 - rule.memory_scenes), scene + 1):
-        if stack.values[pixel, former] != CLOUDED and stack.days[former] >= state.start[pixel]:
-            for term in range(terms):
-                bench.columns[term, count] = stack.design[former, term]
-            if rule.has_trend:
-                bench.columns[terms - 1, count] = (stack.days[former] - state.start[pixel]) / YEAR
-            bench.targets[count] = stack.values[pixel, former] / SCALE
-            bench.scenes[count] = former
-            count += 1
+    first = max(0, scene + 1 - rule.memory_scenes)
+    count = _gathered(stack.values[pixel], stack.days, state.start[pixel], first, scene, bench.scenes)
+    _lay_out(stack.values[pixel], stack.design, bench.scenes[:count], bench.columns, bench.targets)
+    if rule.has_trend:
+        for number in range(count):
+            day = stack.days[bench.scenes[number]]
+            bench.columns[terms - 1, number] = (day - state.start[pixel]) / YEAR
     if count < max(rule.history_clear, terms + 2):
         return
-    sigma = _reweight(count, rule.rounds, rule.huber, rule.ridge, rule.least_sigma, bench)
+    sigma = reweighted(count, rule.rounds, rule.huber, rule.ridge, rule.least_sigma, bench)
     for term in range(terms):
         state.coefficients[pixel, term] = bench.right[term]
     state.sigma[pixel] = sigma
@@ -287,32 +257,36 @@ def _fit(stack: Stack, scene: int, rule: MonitorRule, state: PixelState, pixel: 
 
 
 @compiled
-def _reweight(count: int, rounds: int, huber: float, ridge: float, least_sigma: float, bench: Bench) -> float:
-    """Huber's iteration: leaves the coefficients in ``right``, the factor in ``matrix``; gives the spread."""
-    targets, weights, misses, matrix, right = (
-        bench.targets[:count], bench.weights[:count], bench.misses[:count], bench.matrix, bench.right
-    )  # fmt: skip
-    columns = bench.columns[:, :count]
-    terms = right.size
-    weights[:] = 1.0
-    sigma = least_sigma
-    for _ in range(rounds):
-        _normal_equations(columns, targets, weights, misses, matrix, right)
-        for term in range(1, terms):
-            matrix[term, term] += ridge
-        _factorise(matrix)
-        _solve(matrix, right)
-        _distances(columns, targets, right, misses)
-        middle = np.median(misses)
-        sigma = max(least_sigma, MAD_TO_SIGMA * middle * math.sqrt(count / (count - terms)))
-        moved = 0.0
-        for number in range(count):
-            weight = min(1.0, huber * sigma / max(misses[number], 1e-9))
-            moved = max(moved, abs(weight - weights[number]))
-            weights[number] = weight
-        if moved < SETTLED:
-            break
-    return float(sigma)
+def _gathered(
+    values: NDArray[np.int16],
+    days: NDArray[np.int32],
+    start: int,
+    first: int,
+    last: int,
+    scenes: NDArray[np.int64],
+) -> int:
+    """Clear scenes from ``first`` to ``last`` that are not older than the start; how many."""
+    count = 0
+    for scene in range(first, last + 1):
+        if values[scene] != CLOUDED and days[scene] >= start:
+            scenes[count] = scene
+            count += 1
+    return count
+
+
+@compiled
+def _lay_out(
+    values: NDArray[np.int16],
+    design: NDArray[np.float64],
+    scenes: NDArray[np.int64],
+    columns: NDArray[np.float64],
+    targets: NDArray[np.float64],
+) -> None:
+    for number in range(scenes.size):
+        targets[number] = values[scenes[number]] / SCALE
+    for term in range(design.shape[1]):
+        for number in range(scenes.size):
+            columns[term, number] = design[scenes[number], term]
 
 
 @compiled
@@ -339,78 +313,4 @@ def _look_back(
 @compiled
 def _keep_spread(state: PixelState, pixel: int, bench: Bench) -> None:
     """Inverse of the factorised matrix."""
-    terms = bench.right.size
-    column = bench.misses[:terms]
-    place = 0
-    for one in range(terms):
-        column[:] = 0.0
-        column[one] = 1.0
-        _solve(bench.matrix, column)
-        for other in range(one + 1):
-            state.spread[pixel, place] = column[other]
-            place += 1
-
-
-@compiled_fast
-def _normal_equations(
-    columns: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    part: NDArray[np.float64],
-    matrix: NDArray[np.float64],
-    right: NDArray[np.float64],
-) -> None:
-    """Weighted sums, lower triangle; ``part`` is room for one weighted column."""
-    for one in range(right.size):
-        total = 0.0
-        for number in range(targets.size):
-            part[number] = weights[number] * columns[one, number]
-            total += part[number] * targets[number]
-        right[one] = total
-        for other in range(one + 1):
-            total = 0.0
-            for number in range(targets.size):
-                total += part[number] * columns[other, number]
-            matrix[one, other] = total
-
-
-@compiled_fast
-def _distances(
-    columns: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    right: NDArray[np.float64],
-    misses: NDArray[np.float64],
-) -> None:
-    """How far each observation lies from the curve."""
-    misses[:] = targets
-    for term in range(right.size):
-        for number in range(targets.size):
-            misses[number] -= columns[term, number] * right[term]
-    for number in range(targets.size):
-        misses[number] = abs(misses[number])
-
-
-@compiled
-def _factorise(matrix: NDArray[np.float64]) -> None:
-    """Cholesky in place, lower triangle."""
-    for row in range(matrix.shape[0]):
-        for col in range(row + 1):
-            total = matrix[row, col]
-            for inner in range(col):
-                total -= matrix[row, inner] * matrix[col, inner]
-            if row == col:
-                matrix[row, row] = math.sqrt(max(total, 1e-12))
-            else:
-                matrix[row, col] = total / matrix[col, col]
-
-
-@compiled
-def _solve(factor: NDArray[np.float64], right: NDArray[np.float64]) -> None:
-    for row in range(right.size):
-        for inner in range(row):
-            right[row] -= factor[row, inner] * right[inner]
-        right[row] /= factor[row, row]
-    for row in range(right.size - 1, -1, -1):
-        for inner in range(row + 1, right.size):
-            right[row] -= factor[inner, row] * right[inner]
-        right[row] /= factor[row, row]
+    inverted(bench.matrix, bench.sums, state.spread[pixel])
