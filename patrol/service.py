@@ -33,7 +33,8 @@ from patrol.lists.views import (
     VerdictView,
     VisitView,
 )
-from patrol.net.service import PostImport, get_post, import_grid, posts_over
+from patrol.net.grids.service import import_grid
+from patrol.net.service import PostImport, get_post, posts_over
 from patrol.reports.indicators import DEFINITIONS, Definition, Indicator
 from patrol.reports.issuing.service import issue_bulletin, note_erratum, review_bulletin, sign_receipt
 from patrol.reports.rankings import RankingRow

@@ -88,22 +88,6 @@ def import_posts(
     return PostImport(len(lines), sum(value is not None for value in people.values()), tuple(bad))
 
 
-def import_grid(session: Session, actor: Actor, *, now: datetime, county_code: str | None = None) -> int:
-    """Copy the cells of the newest grid layers into the supervision grid; returns how many.
-
-    Parameters
-    ----------
-    county_code : str, optional
-        Six digits; all counties when left out.
-    """
-    require(actor, "post.manage")
-    count = store.copy_grid_cells(session, county_code)
-    audit.record(
-        session, actor, "patrol.grid.imported", subject=("grid", "cells"), at=now, facts={"cells": count}
-    )
-    return count
-
-
 def posts_over(session: Session, actor: Actor, division_code: str, *, now: datetime) -> list[Post]:
     """Posts in force over and below a division that the actor may see."""
     return store.posts_over(session, division_code, now.astimezone(SHANGHAI).date())

@@ -14,24 +14,6 @@ from patrol.net.grid import CellShare
 from patrol.net.posts import Post
 from patrol.tables import PostRow
 
-COPY_CELLS = text(
-    """
-    INSERT INTO grid_cell (cell_id, code, name, division_code, geometry, valid_from)
-    SELECT DISTINCT ON (f.feature_no)
-           md5('grid_cell/' || f.feature_no)::uuid, f.feature_no, f.name,
-           coalesce(f.division_code, (SELECT d.code FROM division d WHERE d.level = 5
-                    AND ST_Contains(d.outline, ST_PointOnSurface(f.geometry)) LIMIT 1)),
-           f.geometry, v.valid_from
-    FROM layer_feature f JOIN layer_version v USING (version_id)
-    WHERE v.layer_kind = 'grid_cell' AND v.valid_to IS NULL
-      AND v.county_code = coalesce(CAST(:county AS text), v.county_code)
-      AND (f.division_code IS NOT NULL OR EXISTS (SELECT FROM division d WHERE d.level = 5
-           AND ST_Contains(d.outline, ST_PointOnSurface(f.geometry))))
-    ORDER BY f.feature_no, v.imported_at DESC
-    ON CONFLICT (code) DO UPDATE SET name = excluded.name, division_code = excluded.division_code,
-        geometry = excluded.geometry, valid_from = excluded.valid_from, valid_to = NULL
-    """
-)
 CELLS_UNDER_PATCH = text(
     """
     SELECT c.cell_id, c.code, c.name, c.division_code, ST_Area(c.geometry::geography) AS area_m2,
@@ -97,11 +79,6 @@ def account_by_login(session: Session, login: str) -> UUID | None:
     return session.execute(
         text("SELECT account_id FROM account WHERE login = :login"), {"login": login}
     ).scalar()
-
-
-def copy_grid_cells(session: Session, county_code: str | None) -> int:
-    """Copy the cells of the newest grid layers, of one county or all; returns how many."""
-    return int(session.execute(COPY_CELLS, {"county": county_code}).rowcount)  # type: ignore[attr-defined]
 
 
 def cells_under_patch(session: Session, patch_id: UUID) -> list[CellShare]:

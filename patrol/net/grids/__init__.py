@@ -1,0 +1,1 @@
+"""The grid itself: cutting villages into cells, numbering them, and its editions."""
