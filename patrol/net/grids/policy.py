@@ -1,9 +1,8 @@
-"""How the grid is cut and which posts a division should have: data/policies/grid.toml."""
+"""How the grid is cut: data/policies/grid.toml."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -31,10 +30,6 @@ class GridPolicy:
     field: tuple[str, ...]
     mountain: tuple[str, ...]
     barrier: tuple[str, ...]
-    mountain_m2: float
-    """A division with so much mountain land wants mountain chiefs."""
-    wanted: Mapping[int, tuple[str, ...]]
-    wanted_in_mountains: Mapping[int, tuple[str, ...]]
 
     def rules(self, target_mu: float | None) -> CutRules:
         """Rules of cutting for a target size in 亩; the policy's own when left out.
@@ -57,13 +52,10 @@ class GridPolicy:
 def grid_policy() -> GridPolicy:
     """The policy that ships with the product, read once."""
     table = tomllib.loads(POLICY_FILE.read_text("utf-8"))
-    cells, classes, wanted = table["cells"], table["classes"], table["wanted"]
+    cells, classes = table["cells"], table["classes"]
     return GridPolicy(
         **cells,
         field=tuple(classes["field"]),
         mountain=tuple(classes["mountain"]),
         barrier=tuple(classes["barrier"]),
-        mountain_m2=wanted["mountain_mu"] * M2_PER_MU,
-        wanted={int(tier): tuple(kinds) for tier, kinds in wanted["kinds"].items()},
-        wanted_in_mountains={int(tier): tuple(kinds) for tier, kinds in wanted["mountain_kinds"].items()},
     )
