@@ -92,18 +92,22 @@ def teach_net(
     known = [any(pair.weights[head].any() for pair in pairs) for head in range(len(HEADS))]
     net = copy.deepcopy(start)
     net.eval()
-    for part in (_Part(ROOFS, net.see_roofs, net.roofs), _Part(LAND, net.see_land, net.land)):
+    for part in (
+        _Part(ROOFS, net.see_roofs, net.roofs, _plan("roofs")),
+        _Part(LAND, net.see_land, net.land, _plan("land")),
+    ):
         if any(known[part.heads]):
             _teach_part(part, lessons, store=store, tell=tell)
     return net
 
 
 class _Part(NamedTuple):
-    """What learns together: the heads it answers for, how it answers, and its weights."""
+    """What learns together: the heads it answers for, how it answers, its weights, and its lessons."""
 
     heads: slice
     answer: Callable[[Tensor, Tensor], Tensor]
     net: SiameseNet
+    plan: dict[str, Any]
 
     def state(self) -> list[Tensor]:
         """Trained figures and running statistics, always in one order."""
@@ -114,7 +118,7 @@ def _teach_part(
     part: _Part, lessons: Lessons, *, store: Path, tell: Callable[[int, float], None] | None
 ) -> None:
     """The plan's steps, then the smoothed mean of the states on the way; running statistics stay."""
-    plan = settings()["fine_tune"]
+    plan = part.plan
     torch.manual_seed(plan["seed"])
     smooth = [value.clone() for value in part.state()]
     trained = list(part.net.parameters())
@@ -137,6 +141,12 @@ def _teach_part(
     with torch.no_grad():
         for value, mean in zip(part.state(), smooth, strict=True):
             value.copy_(mean)
+
+
+def _plan(part: str) -> dict[str, Any]:
+    """The plan of fine-tuning, with what one part does otherwise."""
+    plan = settings()["fine_tune"]
+    return {**plan, **plan.get(part, {})}
 
 
 def _rate(plan: dict[str, Any], step: int) -> float:
