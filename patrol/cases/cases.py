@@ -63,6 +63,8 @@ class Move:
     suggestions: frozenset[str] = frozenset()
     verdicts: frozenset[str] = frozenset()
     facts: tuple[str, ...] = ()
+    stages: frozenset[str] = frozenset()
+    """Stages of a filed case at which the move may be made; empty where its stage does not matter."""
 
 
 class Stage(NamedTuple):
@@ -94,6 +96,8 @@ class Situation:
         that a second account of the same name is the same person.
     is_paused : bool
         Whether the clock stands still: only some moves are possible.
+    stage : str, optional
+        Stage that a filed case has reached.
     """
 
     state: str
@@ -101,6 +105,7 @@ class Situation:
     verdict_kind: str | None = None
     done_by: Mapping[str, frozenset[str]] = field(default_factory=dict)
     is_paused: bool = False
+    stage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,12 +139,13 @@ class TransitionTable:
         ------
         Conflict
             ``patrol.case.illegal_move``: no row does; ``patrol.case.paused``: one does, but the clock stands
-            still.
+            still; ``patrol.case.stage_not_reached``.
         """
         for move in self.moves:
             if move.action == action and fits(move, situation):
                 if situation.is_paused and action not in self.while_paused:
                     raise Conflict("patrol.case.paused", action=action, action_name=move.zh)
+                self._require_stage(move, situation)
                 return move
         names = [move.zh for move in self.moves if move.action == action]
         raise Conflict(
@@ -150,6 +156,18 @@ class TransitionTable:
             state_name=self.states[situation.state].zh,
         )
 
+    def _require_stage(self, move: Move, situation: Situation) -> None:
+        """A step of one stage is not made before it; past the last stage `next_stage` refuses."""
+        if len(move.stages) != 1 or situation.stage in move.stages:
+            return
+        (wanted,) = move.stages
+        names = self.stage_names
+        raise Conflict(
+            "patrol.case.stage_not_reached",
+            stage_name=names[wanted],
+            reached=names.get(situation.stage or "", "-"),
+        )
+
     def legal(
         self, situation: Situation, *, rights: frozenset[str], account: str, name: str | None = None
     ) -> tuple[Move, ...]:
@@ -157,6 +175,8 @@ class TransitionTable:
         found: dict[str, Move] = {}
         for move in self.moves:
             if situation.is_paused and move.action not in self.while_paused:
+                continue
+            if move.stages and situation.stage not in move.stages:
                 continue
             if move.right in rights and fits(move, situation) and not _did(account, name, move, situation):
                 found.setdefault(move.action, move)
@@ -284,6 +304,9 @@ def read_table(path: Path) -> TransitionTable:
         unknown = (move.from_states | ({move.to_state} if move.to_state else set())) - set(states)
         if unknown:
             raise InvalidInput("patrol.case.bad_table", action=move.action, states=sorted(unknown))
+        strange = move.stages - {row["key"] for row in raw["stages"]}
+        if strange:
+            raise InvalidInput("patrol.case.bad_table", action=move.action, states=sorted(strange))
     rules = raw["rules"]
     return TransitionTable(
         states=states,
@@ -323,4 +346,5 @@ def _move(row: Mapping[str, Any]) -> Move:
         suggestions=keys("suggestions"),
         verdicts=keys("verdicts"),
         facts=tuple(row.get("facts", ())),
+        stages=keys("stages"),
     )

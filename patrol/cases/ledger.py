@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -65,6 +65,7 @@ ASSIGNMENT_KEPT = (
     "post_id",
 )
 UNSET: Any = object()
+ENTERS_STAGE = frozenset({"file_case", "advance_case"})
 
 
 class AssignmentLog:
@@ -192,10 +193,21 @@ def locked_assignment(
     return case, row
 
 
+def stage_in(events: Iterable[CaseEventRow]) -> str | None:
+    """Stage that a time line has reached; a case that was filed again begins anew."""
+    stages = [
+        event.facts.get("stage")
+        for event in events
+        if event.undone_by is None and event.action in ENTERS_STAGE
+    ]
+    return stages[-1] if stages else None
+
+
 def situation_of(session: Session, case: CaseRow) -> Situation:
     """What decides which moves are legal now."""
     done: dict[str, set[str]] = {}
-    for event in store.events_of(session, case.patch_id):
+    events = store.events_of(session, case.patch_id)
+    for event in events:
         if event.undone_by is None:
             people = done.setdefault(event.action, set())
             people.update((str(event.actor_id), name_key(event.actor_name)))
@@ -206,6 +218,7 @@ def situation_of(session: Session, case: CaseRow) -> Situation:
         case.verdict_kind,
         {action: frozenset(people) for action, people in done.items()},
         is_paused=case.pause_id is not None,
+        stage=stage_in(events),
     )
 
 

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
 from patrol.cases import store
-from patrol.cases.ledger import clock_of_state
+from patrol.cases.ledger import ENTERS_STAGE, clock_of_state, stage_in
 from patrol.cases.stages import Held, Mark, StageClock, pause_rules, stage_clocks
 from patrol.cases.tables import PauseRow
 from patrol.tables import CaseEventRow, CaseRow
-
-ENTERS_STAGE = frozenset({"file_case", "advance_case"})
 
 
 def stage_of(session: Session, case: CaseRow) -> str | None:
     """Stage that a filed case has reached."""
     return stage_in(store.events_of(session, case.patch_id))
-
-
-def stage_in(events: Iterable[CaseEventRow]) -> str | None:
-    """Stage that a time line has reached; a case that was filed again begins anew."""
-    stages = [
-        event.facts.get("stage")
-        for event in events
-        if event.undone_by is None and event.action in ENTERS_STAGE
-    ]
-    return stages[-1] if stages else None
 
 
 def clocks_of_case(session: Session, case: CaseRow) -> list[StageClock]:

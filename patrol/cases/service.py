@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +48,9 @@ class VerdictBody:
         ``unlawful | lawful | not_new | doubtful``.
     dispatch_to : UUID, optional
         Post to which the patch is handed down in the same step.
+    act_ended_on : date, optional
+        Last day of the act, where an unlawful one has ended: from it the two years of its pursuit run. None
+        while it goes on.
     """
 
     kind: str
@@ -56,6 +59,7 @@ class VerdictBody:
     note: str | None = None
     dispatch_to: UUID | None = None
     is_urgent: bool = False
+    act_ended_on: date | None = None
 
 
 def open_case(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) -> CaseRow:
@@ -137,13 +141,15 @@ def record_verdict(
     Raises
     ------
     InvalidInput
-        ``patrol.verdict.unknown_kind``, ``patrol.verdict.bad_violation``, or a missing reason.
+        ``patrol.verdict.unknown_kind``, ``patrol.verdict.bad_violation``,
+        ``patrol.verdict.unknown_violation``, ``patrol.verdict.no_act_to_end``, ``patrol.case.bad_date``, or a
+        missing reason.
     Conflict
         ``patrol.case.illegal_move``, ``patrol.case.version_changed``.
     NotAllowed
         No right, or ``patrol.case.same_person``.
     """
-    _check_verdict(body)
+    _check_verdict(body, now)
     case = locked_case(session, actor, patch_id, expected_version=expected_version)
     move = allowed_move(session, actor, case, f"judge_{body.kind}")
     require_reason(move.reason_kind, body.reason_code)
@@ -174,6 +180,7 @@ def _verdict_details(actor: Actor, body: VerdictBody, now: datetime, *, is_after
             "verdict": body.kind,
             "violation_code": body.violation_code,
             "is_after_visit": is_after_visit,
+            **({"act_ended_on": body.act_ended_on.isoformat()} if body.act_ended_on else {}),
         },
         values={
             "verdict_kind": body.kind,
@@ -186,13 +193,29 @@ def _verdict_details(actor: Actor, body: VerdictBody, now: datetime, *, is_after
     )
 
 
-def _check_verdict(body: VerdictBody) -> None:
+def _check_verdict(body: VerdictBody, now: datetime) -> None:
     if body.kind not in VERDICT_KINDS:
         raise InvalidInput("patrol.verdict.unknown_kind", kind=body.kind, accepted=list(VERDICT_KINDS))
-    if body.violation_code is not None and not VIOLATION_FORM.match(body.violation_code):
-        raise InvalidInput("patrol.verdict.bad_violation", violation_code=body.violation_code)
+    _check_code(body.violation_code, now)
+    if body.act_ended_on is not None:
+        if body.kind != "unlawful":
+            raise InvalidInput("patrol.verdict.no_act_to_end", kind=body.kind)
+        if body.act_ended_on > now.astimezone(SHANGHAI).date():
+            raise InvalidInput(
+                "patrol.case.bad_date", fact="act_ended_on", given=body.act_ended_on.isoformat()
+            )
     if body.dispatch_to is not None and body.kind not in {"unlawful", "doubtful"}:
         raise InvalidInput("patrol.verdict.nothing_to_dispatch", kind=body.kind)
+
+
+def _check_code(violation_code: str | None, now: datetime) -> None:
+    """A violation of the taxonomy that is in force today."""
+    if violation_code is None:
+        return
+    if not VIOLATION_FORM.match(violation_code):
+        raise InvalidInput("patrol.verdict.bad_violation", violation_code=violation_code)
+    if violation_code not in {row.code for row in detection.violations(now)}:
+        raise InvalidInput("patrol.verdict.unknown_violation", violation_code=violation_code)
 
 
 def move_case(

@@ -261,6 +261,11 @@ class VerdictBody(Body):
     note: str | None = Field(default=None, max_length=2000)
     dispatch_to: UUID | None = Field(default=None, description="Post to hand it to in the same step.")
     urgent: bool = False
+    act_ended_on: date | None = Field(
+        default=None,
+        description="Last day of an unlawful act: its limitation runs from it. Null while the act goes on.",
+        examples=["2026-08-31"],
+    )
 
 
 class DispatchBody(Body):

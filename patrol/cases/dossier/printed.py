@@ -66,6 +66,7 @@ def _move(move: Move) -> Sequence[str]:
     able = [key for key, role in roles().items() if move.right in role.rights]
     only = [f"suggestion {_list(move.suggestions)}"] if move.suggestions else []
     only += [f"verdict {_list(move.verdicts)}"] if move.verdicts else []
+    only += [f"stage {_list(move.stages)}"] if move.stages else []
     order = list(transitions().states)
     return (
         f"`{move.action}`",

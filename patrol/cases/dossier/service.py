@@ -29,11 +29,11 @@ from patrol.cases.dossier.views import (
     WatchView,
 )
 from patrol.cases.effects import transfer_of
-from patrol.cases.ledger import situation_of
+from patrol.cases.ledger import ENTERS_STAGE, situation_of, stage_in
 from patrol.cases.objections.objections import objection_table
 from patrol.cases.objections.service import tier_of
 from patrol.cases.pausing import longest_end
-from patrol.cases.progress import ENTERS_STAGE, clock_of_case, clocks_in, stage_in
+from patrol.cases.progress import clock_of_case, clocks_in
 from patrol.cases.reasons import reason_name
 from patrol.cases.stages import StageClock, pause_rules
 from patrol.cases.tables import ObjectionRow, PauseRow, WarningRow, WatchRow
@@ -64,7 +64,7 @@ def case_file(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) 
     legal = transitions().legal(situation, **who)
     events = [event for event in store.events_of(session, patch_id) if event.undone_by is None]
     pauses = store.pauses_of(session, patch_id)
-    verbs = _verbs(case, tuple(move.action for move in legal if move.via in {"pause", "objection"}))
+    verbs = _verbs(case, pauses, tuple(move.action for move in legal if move.via in {"pause", "objection"}))
     return CaseFile(
         patch_id=patch_id,
         number=patch.number,
@@ -113,10 +113,12 @@ def warnings_for(
     return _warnings(session, rows, {patch_id: known["number"] for patch_id, known in cases.items()})
 
 
-def _verbs(case: CaseRow, verbs: tuple[str, ...]) -> tuple[str, ...]:
-    """Pausing what stands still, and resuming what runs, is not offered."""
-    left_out = "pause" if case.pause_id is not None else "resume"
-    return tuple(dict.fromkeys(verb for verb in verbs if verb != left_out))
+def _verbs(case: CaseRow, pauses: Sequence[PauseRow], verbs: tuple[str, ...]) -> tuple[str, ...]:
+    """Not offered: to pause what stands still; to resume what runs, or what an objection holds."""
+    left_out = {"pause" if case.pause_id is not None else "resume"}
+    if any(row.pause_id == case.pause_id and row.reason_code == "objection" for row in pauses):
+        left_out.add("resume")
+    return tuple(dict.fromkeys(verb for verb in verbs if verb not in left_out))
 
 
 def _state_clock(session: Session, case: CaseRow, now: datetime) -> ClockView | None:

@@ -33,6 +33,7 @@ def post_verdict(
         note=body.note,
         dispatch_to=body.dispatch_to,
         is_urgent=body.urgent,
+        act_ended_on=body.act_ended_on,
     )
     with caller.transaction() as session:
         patrol.record_verdict(

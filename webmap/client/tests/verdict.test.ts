@@ -29,8 +29,17 @@ describe('the judgement form', () => {
 
   it('sends only what belongs to the verdict', () => {
     const form = { ...startForm(patch), reasonCode: 'not_new.season', note: '  玉米已收 ' }
-    expect(bodyOf({ ...form, kind: 'not_new' }, false)).toEqual({ kind: 'not_new', reason_code: 'not_new.season', note: '玉米已收' })
-    expect(bodyOf({ ...form, kind: 'unlawful', note: '' }, true)).toEqual({ kind: 'unlawful', violation_code: 'L04', dispatch_to: 'p1' })
+    expect(bodyOf({ ...form, kind: 'not_new' }, patch, false)).toEqual({ kind: 'not_new', reason_code: 'not_new.season', note: '玉米已收' })
+    expect(bodyOf({ ...form, kind: 'unlawful', note: '' }, patch, true)).toEqual({ kind: 'unlawful', violation_code: 'L04', dispatch_to: 'p1' })
+  })
+
+  it('sends the end of an act only of an unlawful one that somebody has seen', () => {
+    const seen = { ...patch, internal_state: 'to_judge' }
+    const form = { ...startForm(seen), actEndedOn: '2026-08-31' }
+    expect(bodyOf({ ...form, kind: 'unlawful' }, seen, false)).toMatchObject({ act_ended_on: '2026-08-31' })
+    expect(bodyOf({ ...form, kind: 'unlawful' }, patch, false)).not.toHaveProperty('act_ended_on')
+    expect(bodyOf({ ...form, kind: 'not_new' }, seen, false)).not.toHaveProperty('act_ended_on')
+    expect(bodyOf({ ...form, kind: 'unlawful', actEndedOn: '' }, seen, false)).not.toHaveProperty('act_ended_on')
   })
 
   it('offers the reasons of that kind alone, and other moves as their own buttons', () => {

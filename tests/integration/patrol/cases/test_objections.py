@@ -102,6 +102,7 @@ def test_a_rejected_objection_stands_with_its_reason_and_can_be_undone(net, judg
     (was,) = net.rows("SELECT due_at FROM case_file")
     row = net.do("station", casework.raise_objection, patch_id, OUTLINE)
     net.at(2026, 9, 10, 10)
+    assert "resume" not in net.do("county", casework.case_file, patch_id).verbs
     with pytest.raises(Conflict) as refused:
         net.do("county", casework.resume_case, patch_id)
     assert refused.value.code == "patrol.pause.objection_open"

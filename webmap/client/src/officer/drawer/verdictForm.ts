@@ -13,7 +13,13 @@ export interface VerdictForm {
   reasonCode: string
   note: string
   dispatchTo: string
+  /** Day on which the act ended; empty while it goes on. */
+  actEndedOn: string
 }
+
+/** Whether the form asks for the end of the act: an unlawful one, judged after somebody has seen it. */
+export const asksActEnd = (form: VerdictForm, patch: PatchDetail): boolean =>
+  form.kind === 'unlawful' && patch.internal_state === 'to_judge'
 
 export function verdictAction(patch: PatchDetail, kind: VerdictKind | null): PatchAction | undefined {
   return patch.actions.find((each) => each.action === `judge_${kind}`)
@@ -40,7 +46,7 @@ export function reasonsFor(config: Config, patch: PatchDetail, kind: VerdictKind
 
 export function startForm(patch: PatchDetail): VerdictForm {
   const targets = dispatchAction(patch)?.targets ?? []
-  return { kind: null, violationCode: patch.violation_code ?? patch.judgement?.violation_code ?? '', reasonCode: '', note: '', dispatchTo: targets[0]?.post_id ?? '' }
+  return { kind: null, violationCode: patch.violation_code ?? patch.judgement?.violation_code ?? '', reasonCode: '', note: '', dispatchTo: targets[0]?.post_id ?? '', actEndedOn: '' }
 }
 
 export type Lack = 'kind' | 'violation' | 'reason' | 'target'
@@ -54,12 +60,13 @@ export function lacking(form: VerdictForm, patch: PatchDetail, isDispatch: boole
   return null
 }
 
-export function bodyOf(form: VerdictForm, isDispatch: boolean): VerdictBody {
+export function bodyOf(form: VerdictForm, patch: PatchDetail, isDispatch: boolean): VerdictBody {
   const body: VerdictBody = { kind: form.kind! }
   if (form.kind === 'unlawful') body.violation_code = form.violationCode
   if (form.kind !== 'unlawful' && form.reasonCode) body.reason_code = form.reasonCode
   if (form.note.trim()) body.note = form.note.trim()
   if (isDispatch) body.dispatch_to = form.dispatchTo
+  if (form.actEndedOn && asksActEnd(form, patch)) body.act_ended_on = form.actEndedOn
   return body
 }
 

@@ -281,6 +281,7 @@ export interface VerdictBody {
   reason_code?: string | undefined
   note?: string | undefined
   dispatch_to?: string | undefined
+  act_ended_on?: string | undefined
 }
 
 export interface PatchCounts {
