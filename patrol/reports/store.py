@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
+from foundation.divisions import LEVEL_DIGITS
 from patrol.reports.indicators import Decision, Outing, Rectification, Step, Verification
 from patrol.tables import BulletinRow
 
@@ -267,11 +268,11 @@ def units_below(session: Session, prefix: str, level: int) -> list[RowMapping]:
     return _all(
         session,
         "SELECT d.code, d.name, landwarden_prefix(d.code) AS prefix FROM division d WHERE d.level = :level"
-        " AND starts_with(d.code, :prefix) AND (EXISTS (SELECT FROM post WHERE"
-        " starts_with(post.division_code, landwarden_prefix(d.code))) OR EXISTS (SELECT FROM patch WHERE"
-        " starts_with(patch.division_code, landwarden_prefix(d.code)))) ORDER BY d.code",
+        " AND starts_with(d.code, :prefix) AND left(d.code, :digits) IN (SELECT left(division_code, :digits)"
+        " FROM post UNION SELECT left(division_code, :digits) FROM patch) ORDER BY d.code",
         prefix=prefix,
         level=level,
+        digits=LEVEL_DIGITS[level],
     )
 
 
