@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from foundation.calendar import SHANGHAI
@@ -58,18 +58,38 @@ def by_rulers(lines: list[list[tuple[float, float]]]) -> dict[str, float]:
 corners = st.tuples(st.floats(WEST - 0.005, WEST + 0.055), st.floats(SOUTH - 0.005, SOUTH + 0.012))
 
 
-@given(lines=st.lists(st.lists(corners, min_size=2, max_size=6, unique=True), min_size=1, max_size=4))
-@settings(deadline=None, max_examples=60)
-def test_the_lattice_agrees_with_rulers(lines: list[list[tuple[float, float]]]) -> None:
+def apart(lines: list[list[tuple[float, float]]]) -> list[float]:
+    """Share of each cell's cropland by which the lattice and the rulers differ."""
     expected = by_rulers(lines)
     found = cover(cropland_of(fields()), walked(*(line(one) for one in lines)))
     assert [cell.cell_code for cell in found] == sorted(expected)
-    apart = [abs(cell.near_m2 - expected[cell.cell_code]) / cell.cropland_m2 for cell in found]
-    assert np.mean(apart) <= 0.015
-    assert max(apart) <= 0.04
     assert sum(cell.cropland_m2 for cell in found) == pytest.approx(
         sum(f.area_m2 for f in fields()), rel=1e-9
     )
+    return [abs(cell.near_m2 - expected[cell.cell_code]) / cell.cropland_m2 for cell in found]
+
+
+HAIRPIN = [(112.78125, 34.9453125), (112.735, 34.943359375), (112.78125, 34.94140625)]
+"""Almost along the lattice's rows, there and back: every edge of its belt errs to the same side."""
+
+
+@example(lines=[HAIRPIN])
+@given(lines=st.lists(st.lists(corners, min_size=2, max_size=6, unique=True), min_size=1, max_size=4))
+@settings(deadline=None, max_examples=60)
+def test_the_lattice_agrees_with_rulers(lines: list[list[tuple[float, float]]]) -> None:
+    """At worst, whatever the lines: a walk along the lattice's rows is the worst there is."""
+    differences = apart(lines)
+    assert np.mean(differences) <= 0.03
+    assert max(differences) <= 0.05
+
+
+def test_errors_of_the_lattice_cancel_over_many_walks() -> None:
+    lot = np.random.default_rng(5)
+    walks = [
+        [[(WEST + 0.055 * x, SOUTH + 0.01 * y) for x, y in lot.random((4, 2))] for _ in range(2)]
+        for _ in range(30)
+    ]
+    assert np.mean([apart(lines) for lines in walks]) <= 0.008
 
 
 def test_silence_covers_nothing() -> None:
