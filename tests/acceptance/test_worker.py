@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import text
 
 from foundation.runtime import open_runtime
 from foundation.settings import read_settings
@@ -41,12 +42,12 @@ def test_a_question_asked_on_the_page_is_answered_by_the_worker(
 
 def test_work_that_waits_is_seen_and_called_off(served_demo: ServedDemo, page_as: PageAs) -> None:
     settings = own_settings(read_settings(data_dir=served_demo.installation.data_dir))
-    with open_runtime(settings) as runtime:
-        tomorrow = runtime.queue.app.configure_task(
-            "detection.compare_registers", schedule_in={"days": 1}, allow_unknown=False
+    with open_runtime(settings) as runtime, runtime.database.transaction(runtime.system) as session:
+        number = runtime.queue.defer(session, "detection.compare_registers", county_code=COUNTY[:6])
+        tomorrow = text(
+            "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 day' WHERE id = :id"
         )
-        with runtime.queue.app.replace_connector(runtime.queue.app.connector.get_sync_connector()):
-            tomorrow.defer(county_code=COUNTY[:6])
+        session.execute(tomorrow, {"id": number})
     page = page_as("officer", "/#/leads")
     strip = page.get_by_test_id("work-strip")
     expect(strip).to_contain_text("宗地登记比对")
