@@ -46,7 +46,22 @@ LEGAL = {
 
 @pytest.mark.parametrize(("state", "action"), LEGAL, ids=lambda value: value)
 def test_legal_moves_lead_where_they_should(state: str, action: str) -> None:
-    assert transitions().find(action, Situation(state)).to_state == LEGAL[state, action]
+    stage = {"case_executed": "executed", "advance_case": "filed"}.get(action)
+    assert transitions().find(action, Situation(state, stage=stage)).to_state == LEGAL[state, action]
+
+
+@pytest.mark.parametrize("stage", ["filed", "investigated", "notified", "decided", "executed"])
+def test_a_step_of_one_stage_is_refused_at_every_other(stage: str) -> None:
+    table = transitions()
+    for action, at in (("record_service", "decided"), ("case_executed", "executed")):
+        situation = Situation("case_open", stage=stage)
+        if stage == at:
+            assert table.find(action, situation).action == action
+            continue
+        with pytest.raises(Conflict) as error:
+            table.find(action, situation)
+        assert error.value.code == "patrol.case.stage_not_reached"
+        assert error.value.facts["reached"] == table.stage_names[stage]
 
 
 def test_every_other_move_is_refused() -> None:
