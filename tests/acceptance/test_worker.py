@@ -48,7 +48,7 @@ def test_work_that_waits_is_seen_and_called_off(served_demo: ServedDemo, page_as
             "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 day' WHERE id = :id"
         )
         session.execute(tomorrow, {"id": number})
-    page = page_as("officer", "/#/leads")
+    page = page_as("city", "/#/leads")
     strip = page.get_by_test_id("work-strip")
     expect(strip).to_contain_text("宗地登记比对")
     expect(strip).to_contain_text("孟州市")
