@@ -119,19 +119,20 @@ class PixelState(NamedTuple):
 class Stack(NamedTuple):
     """Scenes kept and new ones: days (scenes,), values (pixels, scenes) int16, rows of the regression.
 
-    ``slope`` holds the derivatives of the rows by the day.
+    ``slope`` holds the derivatives of the rows by the day, ``terms`` the coefficients' numbers (`Bench`).
     """
 
     days: NDArray[np.int32]
     values: NDArray[np.int16]
     design: NDArray[np.float64]
     slope: NDArray[np.float64]
+    terms: tuple[int, ...]
 
 
 @compiled
 def advance_pixels(stack: Stack, first_new: int, rule: MonitorRule, state: PixelState) -> None:
     """Take the scenes from ``first_new`` on into the state, in place."""
-    bench = room_for_fits(max(rule.memory_scenes, 1), stack.design.shape[1])
+    bench = room_for_fits(max(rule.memory_scenes, 1), stack.terms)
     for pixel in range(stack.values.shape[0]):
         for scene in range(first_new, stack.days.size):
             value = stack.values[pixel, scene]
@@ -252,7 +253,7 @@ def _fit(stack: Stack, scene: int, rule: MonitorRule, state: PixelState, pixel: 
         state.coefficients[pixel, term] = bench.right[term]
     state.sigma[pixel] = sigma
     state.fitted[pixel] = stack.days[scene]
-    _keep_spread(state, pixel, bench)
+    inverted(bench, state.spread[pixel])
     _look_back(stack, count, rule, state, pixel, bench)
 
 
@@ -308,9 +309,3 @@ def _look_back(
         state.run[pixel] += 1
         state.run_first[pixel] = day
         state.run_sum[pixel] += miss
-
-
-@compiled
-def _keep_spread(state: PixelState, pixel: int, bench: Bench) -> None:
-    """Inverse of the factorised matrix."""
-    inverted(bench.matrix, bench.sums, state.spread[pixel])

@@ -157,7 +157,11 @@ def advance(state: MonitorState, days: DayList, values: IntGrid, rule: MonitorRu
     joined = np.concatenate([state.values, np.asarray(values, np.int16)])
     pixels = PixelState._make(array.copy() for array in state.pixels)
     stack = Stack(
-        joined_days, np.ascontiguousarray(joined.T), design(joined_days, rule), slope(joined_days, rule)
+        joined_days,
+        np.ascontiguousarray(joined.T),
+        design(joined_days, rule),
+        slope(joined_days, rule),
+        tuple(range(terms_of(rule))),
     )
     advance_pixels(stack, len(state.days), rule, pixels)
     kept = slice(max(0, len(joined_days) - rule.memory_scenes), None)

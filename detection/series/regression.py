@@ -18,33 +18,41 @@ SETTLED = 0.02
 class Bench(NamedTuple):
     """Room for one fit: columns (terms, observations), targets, weights, residuals, and its equations.
 
-    ``sums`` and ``totals`` hold the weighted sums that ``matrix`` and ``right`` are solved from.
+    ``terms`` numbers the coefficients: the compiler knows a tuple's length, so its loops are laid out flat.
+    ``moments`` holds a row for each observation: products of its columns, lower triangle row by row, then of
+    its columns with its target. ``sums`` is their weighted sum; ``matrix`` and ``right`` are solved from it.
     """
 
+    terms: tuple[int, ...]
     columns: NDArray[np.float64]
     targets: NDArray[np.float64]
+    moments: NDArray[np.float64]
     weights: NDArray[np.float64]
     misses: NDArray[np.float64]
     scenes: NDArray[np.int64]
     matrix: NDArray[np.float64]
     right: NDArray[np.float64]
+    inverse: NDArray[np.float64]
     sums: NDArray[np.float64]
-    totals: NDArray[np.float64]
     spare: NDArray[np.float64]
 
 
 @compiled
-def room_for_fits(most: int, terms: int) -> Bench:
+def room_for_fits(most: int, numbers: tuple[int, ...]) -> Bench:
+    terms = len(numbers)
+    moments = terms * (terms + 1) // 2 + terms
     return Bench(
+        numbers,
         np.empty((terms, most)),
         np.empty(most),
+        np.empty((most, moments)),
         np.empty(most),
         np.empty(most),
         np.empty(most, np.int64),
         np.empty((terms, terms)),
         np.empty(terms),
         np.empty((terms, terms)),
-        np.empty(terms),
+        np.empty(moments),
         np.empty(most),
     )
 
@@ -56,20 +64,25 @@ def reweighted(
     """Huber's iteration: leaves the coefficients in ``right``, the factor in ``matrix``; gives the spread."""
     targets, weights, misses = bench.targets[:count], bench.weights[:count], bench.misses[:count]
     matrix, right, spare = bench.matrix, bench.right, bench.spare[:count]
-    columns = bench.columns
-    terms = right.size
+    columns, moments, sums = bench.columns, bench.moments, bench.sums
+    terms = len(bench.terms)
     weights[:] = 1.0
-    _sums(columns, targets, bench.sums, bench.totals)
+    sums[:] = 0.0
+    for number in range(count):
+        _multiply_out(columns, targets[number], number, moments[number], bench.terms)
+        _add_one(moments[number], 1.0, sums, bench.terms)
     sigma = least_sigma
     for _ in range(rounds):
+        place = 0
         for one in range(terms):
-            right[one] = bench.totals[one]
             for other in range(one + 1):
-                matrix[one, other] = bench.sums[one, other]
+                matrix[one, other] = sums[place]
+                place += 1
             matrix[one, one] += ridge if one else 0.0
-        _factorise(matrix)
-        _solve(matrix, right)
-        _distances(columns, targets, right, misses)
+        right[:] = sums[place:]
+        _factorise(matrix, bench.terms)
+        _solve(matrix, right, bench.terms)
+        _distances(columns, targets, right, misses, bench.terms)
         spare[:] = misses
         sigma = max(least_sigma, MAD_TO_SIGMA * _median(spare) * math.sqrt(count / (count - terms)))
         moved = 0.0
@@ -79,16 +92,16 @@ def reweighted(
             if step != 0.0:
                 moved = max(moved, abs(step))
                 weights[number] = weight
-                _add_one(columns, targets, number, step, bench.sums, bench.totals)
+                _add_one(moments[number], step, sums, bench.terms)
         if moved < SETTLED:
             break
     return float(sigma)
 
 
 @compiled
-def inverted(factor: NDArray[np.float64], inverse: NDArray[np.float64], spread: NDArray[np.float32]) -> None:
-    """(L·Lᵀ)⁻¹, lower triangle row by row, from L; ``inverse`` is room for L⁻¹."""
-    terms = factor.shape[0]
+def inverted(bench: Bench, spread: NDArray[np.float32]) -> None:
+    """(L·Lᵀ)⁻¹, lower triangle row by row, from L in ``matrix``."""
+    factor, inverse, terms = bench.matrix, bench.inverse, len(bench.terms)
     for col in range(terms):
         inverse[col, col] = 1.0 / factor[col, col]
     for row in range(terms):
@@ -107,41 +120,32 @@ def inverted(factor: NDArray[np.float64], inverse: NDArray[np.float64], spread: 
             place += 1
 
 
-@compiled_fast
-def _sums(
+@compiled
+def _multiply_out(
     columns: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    totals: NDArray[np.float64],
+    target: float,
+    number: int,
+    moments: NDArray[np.float64],
+    numbers: tuple[int, ...],
 ) -> None:
-    """Of products of columns, lower triangle, and with the targets; every weight is 1."""
-    for one in range(totals.size):
-        total = 0.0
-        for number in range(targets.size):
-            total += columns[one, number] * targets[number]
-        totals[one] = total
+    """What one observation of weight 1 adds to the sums."""
+    terms = len(numbers)
+    place = 0
+    for one in range(terms):
         for other in range(one + 1):
-            total = 0.0
-            for number in range(targets.size):
-                total += columns[one, number] * columns[other, number]
-            sums[one, other] = total
+            moments[place] = columns[one, number] * columns[other, number]
+            place += 1
+    for one in range(terms):
+        moments[place + one] = columns[one, number] * target
 
 
 @compiled
 def _add_one(
-    columns: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    number: int,
-    step: float,
-    sums: NDArray[np.float64],
-    totals: NDArray[np.float64],
+    moments: NDArray[np.float64], step: float, sums: NDArray[np.float64], numbers: tuple[int, ...]
 ) -> None:
     """One observation's weight has changed by ``step``: most keep theirs from round to round."""
-    for one in range(totals.size):
-        part = step * columns[one, number]
-        totals[one] += part * targets[number]
-        for other in range(one + 1):
-            sums[one, other] += part * columns[other, number]
+    for place in range(len(numbers) * (len(numbers) + 3) // 2):
+        sums[place] += step * moments[place]
 
 
 @compiled
@@ -179,20 +183,20 @@ def _distances(
     targets: NDArray[np.float64],
     right: NDArray[np.float64],
     misses: NDArray[np.float64],
+    numbers: tuple[int, ...],
 ) -> None:
     """How far each observation lies from the curve."""
-    misses[:] = targets
-    for term in range(right.size):
-        for number in range(targets.size):
-            misses[number] -= columns[term, number] * right[term]
     for number in range(targets.size):
-        misses[number] = abs(misses[number])
+        miss = targets[number]
+        for term in range(len(numbers)):
+            miss -= columns[term, number] * right[term]
+        misses[number] = abs(miss)
 
 
 @compiled
-def _factorise(matrix: NDArray[np.float64]) -> None:
+def _factorise(matrix: NDArray[np.float64], numbers: tuple[int, ...]) -> None:
     """Cholesky in place, lower triangle."""
-    for row in range(matrix.shape[0]):
+    for row in range(len(numbers)):
         for col in range(row + 1):
             total = matrix[row, col]
             for inner in range(col):
@@ -204,12 +208,12 @@ def _factorise(matrix: NDArray[np.float64]) -> None:
 
 
 @compiled
-def _solve(factor: NDArray[np.float64], right: NDArray[np.float64]) -> None:
-    for row in range(right.size):
+def _solve(factor: NDArray[np.float64], right: NDArray[np.float64], numbers: tuple[int, ...]) -> None:
+    for row in range(len(numbers)):
         for inner in range(row):
             right[row] -= factor[row, inner] * right[inner]
         right[row] /= factor[row, row]
-    for row in range(right.size - 1, -1, -1):
-        for inner in range(row + 1, right.size):
+    for row in range(len(numbers) - 1, -1, -1):
+        for inner in range(row + 1, len(numbers)):
             right[row] -= factor[inner, row] * right[inner]
         right[row] /= factor[row, row]
