@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -13,10 +14,13 @@ from bench.scenes import profile_of
 from bench.works.blocks import MANY_ACROSS, sample_blocks, whole
 from bench.works.chain import pair_of
 from detection.pixels.detectors.irmad import Irmad, IrmadFit, fit_irmad
+from detection.pixels.threshold import choose_cut
 from ingest.pair import PairPixels
 
-CUT_SIGMAS = 6.0
 SAMPLE_TILES = 6
+CUT_STEP = 6
+"""Every so manieth pixel of the sample tiles chooses the cut: about as many as in the chain."""
+Tile = tuple[NDArray[Any], NDArray[Any]]
 
 
 def irmad_on_sample(place: Place) -> Job:
@@ -43,10 +47,11 @@ def irmad_on_all(place: Place) -> Job:
 
 
 def irmad_streamed(place: Place) -> Job:
-    """Fit on a sample, score tile by tile, write one byte a pixel: nothing else of the chain."""
+    """Fit and cut on sample tiles, score tile by tile, write one byte a pixel: nothing else of the chain."""
     pair = pair_of(place)
     target = place.target("irmad")
     profile = profile_of(place.side_px, "none", count=1, dtype="uint8") | {"compress": "deflate"}
+    spec = Irmad.spec
 
     def run() -> IrmadFit:
         with ExitStack() as stack:
@@ -54,10 +59,14 @@ def irmad_streamed(place: Place) -> Job:
             sink = stack.enter_context(rasterio.open(target, "w", **profile))
             windows = [window for _, window in before.block_windows(1)]
             step = max(1, len(windows) // SAMPLE_TILES)
-            fit = Irmad().fit([_read(before, after, window) for window in windows[step // 2 :: step]])
+            tiles = {window: _read(before, after, window) for window in windows[step // 2 :: step]}
+            fit = Irmad().fit([_as_pixels(*tile) for tile in tiles.values()])
+            scores = [np.sqrt(fit.chi_square(*tile)).ravel()[::CUT_STEP] for tile in tiles.values()]
+            cut = choose_cut(np.concatenate(scores), floor_sigmas=spec.floor_sigmas, is_folded=spec.is_folded)
             for window in windows:
-                chi = fit.chi_square(before.read(window=window), after.read(window=window))
-                sink.write((chi >= np.float32(CUT_SIGMAS**2)).view(np.uint8), 1, window=window)
+                tile = tiles.pop(window, None) or _read(before, after, window)
+                is_changed = fit.chi_square(*tile) >= np.float32(cut.value**2)
+                sink.write(is_changed.view(np.uint8), 1, window=window)
         return fit
 
     def judge(fit: IrmadFit) -> Outcome:
@@ -68,8 +77,12 @@ def irmad_streamed(place: Place) -> Job:
     return Job(run, judge)
 
 
-def _read(before: rasterio.DatasetReader, after: rasterio.DatasetReader, window: object) -> PairPixels:
-    first, second = (source.read(window=window).astype(np.float32) for source in (before, after))
+def _read(before: rasterio.DatasetReader, after: rasterio.DatasetReader, window: object) -> Tile:
+    return before.read(window=window), after.read(window=window)
+
+
+def _as_pixels(before: NDArray[Any], after: NDArray[Any]) -> PairPixels:
+    first, second = (date.astype(np.float32) for date in (before, after))
     return PairPixels(first, second, np.ones(first.shape[1:], bool))
 
 
