@@ -51,7 +51,10 @@ class Settings(BaseSettings):
         default=512, ge=1, description="Free disk space in MiB below which nothing more is stored."
     )
     block_px: int = Field(
-        default=0, ge=0, description="Edge of a processing block, in pixels. 0: chosen by the detectors."
+        default=0,
+        ge=0,
+        multiple_of=32,
+        description="Edge of a processing block, in pixels, a multiple of 32. 0: chosen by the detectors.",
     )
     executor: Literal["threads", "processes", "dask"] = Field(
         default="threads", description="Where pixel work runs: threads, processes, or a Dask cluster."
