@@ -144,9 +144,13 @@ def relation(lead: Lead, group: Group, fusion: Mapping[str, Any]) -> str | None:
     A patch whose matter is open takes whatever is seen on its ground, however late: only a restoration that
     nobody settled hides no later violation. Once it is settled, what was seen until then belongs to it.
     """
-    if lead.outline is None or not is_same_place(lead.outline, group.shape.outline, fusion):
+    if lead.outline is None:
         return None
     settled_at = group.standing.settled_at
+    if settled_at is None and _is_same_site(lead, group, fusion):
+        return JOIN
+    if not is_same_place(lead.outline, group.shape.outline, fusion):
+        return None
     if settled_at is None:
         return _while_open(lead, group, fusion)
     if lead.observed_to <= settled_at:
@@ -206,10 +210,15 @@ def _place_drawn(
         for lead in group.leads:
             groups_of.setdefault(lead.lead_id, []).append(group)
     tree = shapely.STRtree([lead.ground for lead in known])
+    beside_of: dict[tuple[UUID, int], list[UUID]] = {}
+    for lead in known:
+        if lead.site is not None:
+            beside_of.setdefault(lead.site, []).append(lead.lead_id)
     waiting = []
     for lead in sorted(leads, key=lambda one: (-one.area_m2, str(one.lead_id))):
         touching = [known[int(index)].lead_id for index in tree.query(lead.ground, predicate="intersects")]
-        near = {id(group): group for other in touching for group in groups_of.get(other, ())}
+        beside = beside_of.get(lead.site, ()) if lead.site else ()
+        near = {id(group): group for other in (*touching, *beside) for group in groups_of.get(other, ())}
         bond, nearest = _strongest_bond(lead, list(near.values()), fusion, parted)
         if bond == ASK:
             waiting.append(lead)
@@ -251,6 +260,15 @@ def _bond_order(lead: Lead, bond: str, group: Group) -> tuple[int, bool, float, 
         -settled_at.timestamp() if settled_at else 0.0,
         tuple(-share for share in shares),
         str(group.leads[0].lead_id if group.leads else ""),
+    )
+
+
+def _is_same_site(lead: Lead, group: Group, fusion: Mapping[str, Any]) -> bool:
+    """Whether one comparison found the lead beside a lead of the group, both of them built or both undone."""
+    was_restored = is_restoring(lead.change_class, fusion)
+    return lead.site is not None and any(
+        other.site == lead.site and is_restoring(other.change_class, fusion) == was_restored
+        for other in group.leads
     )
 
 

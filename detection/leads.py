@@ -92,6 +92,12 @@ class Lead:
         return "corrects" in self.attributes
 
     @property
+    def site(self) -> tuple[UUID, int] | None:
+        """The same for leads of one comparison whose pixels touch; None for other sources."""
+        number = self.attributes.get("site")
+        return None if self.run_id is None or number is None else (self.run_id, int(number))
+
+    @property
     def sigma_m(self) -> float:
         """Standard deviation of a sighting's place along one axis; 0 for a lead with an outline."""
         return (self.radius_m or 0.0) / RADIUS_TO_SIGMA

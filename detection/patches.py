@@ -83,8 +83,9 @@ def combine(leads: Sequence[Lead], fusion: Mapping[str, Any], *, since: datetime
     Sources that draw well (drone, satellite, cadastre) decide the outline; without any, all that draw. The
     window is that of the leads that speak of the first finding, which is what they agree on, or spans them
     where they follow one another; what was seen again later adds its ground, and its class where that is the
-    graver one, but moves neither window nor error band. A later restoration adds nothing. Where somebody has
-    corrected the patch, the newest correction speaks for all that was known until then.
+    graver one, but moves neither window nor error band. What one comparison found right beside it (the roof
+    in a yard) counts likewise. A later restoration adds nothing. Where somebody has corrected the patch, the
+    newest correction speaks for all that was known until then.
 
     Parameters
     ----------
@@ -116,7 +117,8 @@ def combine(leads: Sequence[Lead], fusion: Mapping[str, Any], *, since: datetime
         outline = _multi(shapely.union_all([lead.ground for lead in shown]))
         area_m2 = ellipsoidal_area_m2(outline)
     before_at, after_at = _window(first)
-    gravest = min([best, *later], key=lambda lead: (_gravity(lead, fusion), lead is not best))
+    beside = [lead for lead in first if lead.site is not None and lead.site == best.site]
+    gravest = min([best, *beside, *later], key=lambda lead: (_gravity(lead, fusion), lead is not best))
     return PatchShape(
         outline,
         area_m2,

@@ -127,6 +127,7 @@ def _lead(run: Run, number: int, change: DetectedChange, *, division_code: str, 
             "statistics": {key: float(value) for key, value in change.statistics.items()},
             "method": run.detection.method,
             "version": run.detection.version,
+            "site": change.site,
             "second_stage": {**decision.report(), "model_sha256": run.rescored.model_sha256},
         },
     )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from detection.learning.augment import Batch, recoloured
 from detection.learning.labelled import LabelledPair
+from detection.pixels.net.inference import enlarged, land_zoom
 from detection.pixels.net.scaling import measure_scale
 
 Float = NDArray[np.float32]
@@ -71,16 +72,22 @@ class Lessons:
     pieces: tuple[_Piece, ...]
 
     @classmethod
-    def of(cls, pairs: Sequence[LabelledPair]) -> Lessons:
-        """Scale the colours of each pair once and cut its objects out."""
+    def of(cls, pairs: Sequence[LabelledPair], *, is_land: bool) -> Lessons:
+        """Scale the colours of each pair once and cut its objects out, land as large as it will be seen."""
         ready, pieces = [], []
         for pair in pairs:
             before, after = (
                 measure_scale(date).apply(date.astype(np.float32)) for date in (pair.before, pair.after)
             )
-            labels, weights = pair.labels.astype(np.float32), pair.weights.astype(np.float32)
-            ready.append((before, after, labels, weights))
-            pieces += _pieces(after, pair.labels)
+            labels, weights = pair.labels, pair.weights
+            zoom = land_zoom(pair.gsd_m) if is_land else 1
+            if zoom > 1:
+                before, after = enlarged(before, zoom), enlarged(after, zoom)
+                labels, weights = (
+                    plane.repeat(zoom, axis=1).repeat(zoom, axis=2) for plane in (labels, weights)
+                )
+            ready.append((before, after, labels.astype(np.float32), weights.astype(np.float32)))
+            pieces += _pieces(after, labels)
         return cls(tuple(ready), tuple(pieces))
 
 

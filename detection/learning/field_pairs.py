@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from detection.leads import Lead
 from detection.learning.labelled import LabelledPair
-from detection.pixels.chips import outline_in_chip
+from detection.pixels.chips import chip_gsd_m, outline_in_chip
 from detection.pixels.net.inference import HEADS
 from detection.second_stage import store
 from detection.second_stage.examples import truth_of_verdict
@@ -77,7 +77,7 @@ def _pair(blobs: BlobStore, lead: Lead, taught: Sequence[int] | None) -> Labelle
         for head in taught:
             labels[head] = inside
             weights[head] = 1 - edge
-    return LabelledPair(str(lead.lead_id), before, after, labels, weights)
+    return LabelledPair(str(lead.lead_id), before, after, labels, weights, chip_gsd_m(lead.outline))
 
 
 def _picture(data: bytes) -> NDArray[Any]:

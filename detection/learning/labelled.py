@@ -30,6 +30,8 @@ class LabelledPair:
         Red, green, blue in any unit.
     labels, weights : ndarray, shape (heads, rows, cols), uint8
         1 where a head should answer; weight 0 where nothing is known.
+    gsd_m : float or None
+        Ground sampling distance, where it is known.
     """
 
     name: str
@@ -37,6 +39,7 @@ class LabelledPair:
     after: NDArray[np.generic]
     labels: NDArray[np.uint8]
     weights: NDArray[np.uint8]
+    gsd_m: float | None = None
 
 
 def read_folder(folder: Path, head: str) -> list[LabelledPair]:

@@ -23,7 +23,7 @@ from detection.learning.made.pair_store import SHARD_PAIRS, write_shard
 from detection.learning.network import LAND, ROOFS, SiameseNet, TwinNet
 from detection.learning.settings import settings
 from detection.learning.training import change_loss
-from detection.pixels.net.inference import HEADS, answer_all_ways
+from detection.pixels.net.inference import HEADS, answer_at, land_zoom
 from detection.pixels.net.scaling import measure_scale
 from foundation.errors import InvalidInput
 
@@ -88,7 +88,6 @@ def teach_net(
     tell: Callable[[int, float], None] | None = None,
 ) -> TwinNet:
     """A copy of a net, taught with all of the pairs; a part whose heads no pair speaks of stays as it is."""
-    lessons = Lessons.of(pairs)
     known = [any(pair.weights[head].any() for pair in pairs) for head in range(len(HEADS))]
     net = copy.deepcopy(start)
     net.eval()
@@ -97,6 +96,7 @@ def teach_net(
         _Part(LAND, net.see_land, net.land, _plan("land")),
     ):
         if any(known[part.heads]):
+            lessons = Lessons.of(pairs, is_land=part.heads == LAND)
             _teach_part(part, lessons, store=store, tell=tell)
     return net
 
@@ -172,7 +172,7 @@ def score_net(net: TwinNet, pairs: Sequence[LabelledPair]) -> float:
 def answer_pair(model: Path, pair: LabelledPair) -> NDArray[np.float32]:
     """Probabilities (heads, rows, cols) for a pair, colour scales from the pair itself."""
     scaled = [measure_scale(date).apply(date.astype(np.float32)) for date in (pair.before, pair.after)]
-    return answer_all_ways(model, scaled[0], scaled[1])
+    return answer_at(model, scaled[0], scaled[1], zoom=land_zoom(pair.gsd_m), is_thorough=True)
 
 
 def _batch(rng: np.random.Generator, lessons: Lessons, store: Path, plan: dict[str, Any]) -> Batch:

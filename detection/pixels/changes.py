@@ -35,6 +35,8 @@ class DetectedChange:
         0–1, for ranking. The calibrated chance that the statement holds, where a second stage has spoken.
     witnesses : mapping
         Detector name -> whether it agrees.
+    site : int
+        The same for objects that touch: a roof and the ground made hard around it are one piece of work.
     """
 
     outline: BaseGeometry
@@ -47,6 +49,7 @@ class DetectedChange:
     confidence: float
     witnesses: Mapping[str, bool]
     statistics: Mapping[str, float]
+    site: int
 
     @property
     def is_real(self) -> bool:

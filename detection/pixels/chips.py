@@ -113,6 +113,11 @@ def outline_in_chip(outline: BaseGeometry) -> list[NDArray[np.float64]]:
     return rings
 
 
+def chip_gsd_m(outline: BaseGeometry) -> float:
+    """Metres that a pixel of an outline's chip measures."""
+    return float(_frame(outline)[1].a)
+
+
 def _frame(outline: BaseGeometry) -> tuple[int, Affine]:
     """Ground of a chip: the outline in its middle with a margin, in metres."""
     epsg = gauss_krueger_epsg(float(outline.representative_point().x))

@@ -265,7 +265,7 @@ def fit_panel(
     roles = band_roles(pair.before, samples)
     detectors = {name: DETECTORS[name] for name in panel.all}
     if Siamese.spec.name in detectors:
-        detectors[Siamese.spec.name] = Siamese.suited(roles, pair.grid.shape, weights)
+        detectors[Siamese.spec.name] = Siamese.suited(roles, pair.grid, weights)
     scorers = {name: detector.fit(samples) for name, detector in detectors.items()}
     cuts = {name: _cut(name, scorer, samples) for name, scorer in scorers.items()}
     irmad = scorers.get(Irmad.spec.name)

@@ -25,6 +25,7 @@ from detection.pixels.kinds.indices import spectral_kind
 from detection.pixels.kinds.rules import surface_kind
 from detection.pixels.kinds.windows import NO_REAL_CHANGE, UNKNOWN, Kind, ObjectWindow, Verdict, no_kind
 from detection.pixels.net.inference import Weights
+from detection.pixels.objects.components import sites_of
 from detection.pixels.objects.outlines import outline_objects
 from detection.pixels.objects.recipes import (
     CODE_OF,
@@ -42,7 +43,7 @@ from detection.pixels.screening import CloudScreen
 from ingest.pair import Box, ImagePair, PairPixels, PairReader, open_pair
 from ingest.scenes import Scene
 
-VERSION = "4"
+VERSION = "5"
 VIEW_PX = 1024
 WIDE_HALO_PX, WIDE_BLOCK_PX = 32, 2048
 """Where blocks overlap widely, larger ones repeat less."""
@@ -244,6 +245,8 @@ def _assemble(run: _Run, scores: Runs, tell: Progress) -> Detection:
     outlines = outline_objects(found.runs, run.pair.grid, residual_px=run.registration.residual_px)
     changes = []
     looks = _looks(run, scores, found, progress=lambda share: tell("classify", share))
+    is_real = np.array([True, *(verdict.change_class not in NO_REAL_CHANGE for verdict, _ in looks)])
+    sites = sites_of(found.runs.where(is_real[found.runs.value]), found.count)
     for label, (verdict, witnesses) in enumerate(looks, start=1):
         outline = outlines[label]
         changes.append(
@@ -258,6 +261,7 @@ def _assemble(run: _Run, scores: Runs, tell: Progress) -> Detection:
                 _confidence(verdict, witnesses),
                 {name: share >= 0.5 for name, share in witnesses.items()},
                 verdict.statistics,
+                int(sites[label]),
             )
         )
     detection = _detection(run, tuple(changes), found.runs, unseen(scores))

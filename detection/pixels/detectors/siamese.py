@@ -20,13 +20,14 @@ from detection.pixels.net.inference import (
     MODEL_FILE,
     STRIDE_PX,
     Weights,
-    answer,
-    answer_all_ways,
+    answer_at,
+    land_zoom,
     low_cut_of,
 )
 from detection.pixels.net.scaling import ColourScale, measure_scale
 from foundation.errors import InvalidInput
 from ingest.pair import PairPixels
+from ingest.raster import RasterGrid
 
 SAMPLE_PIXELS = 262_144
 MIN_PIXELS = 64
@@ -35,7 +36,7 @@ FIXED_CUT = 0.5
 PICTURE_BANDS = (0, 1, 2)
 COLOURS = ("red", "green", "blue")
 THOROUGH_PX = 16 << 20
-"""Scenes up to 16 megapixels are looked at in eight views, whose mean is steadier; larger ones in one."""
+"""Scenes up to 16 megapixels, enlarged, are looked at in eight views: steadier; larger ones in one."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class SiameseFit:
         Positions of red, green and blue.
     is_thorough : bool
         Whether eight views of each block are averaged.
+    zoom : int
+        See `inference.land_zoom`.
     """
 
     before: ColourScale
@@ -55,6 +58,7 @@ class SiameseFit:
     bands: tuple[int, int, int]
     model: Weights
     is_thorough: bool = False
+    zoom: int = 1
 
     def heads(self, pixels: PairPixels) -> FloatGrid:
         """Probability of each kind of change, (heads, rows, cols) float32; 0 where not valid.
@@ -65,8 +69,7 @@ class SiameseFit:
         before, after = self.before.apply(pixels.before[bands]), self.after.apply(pixels.after[bands])
         before[:, ~pixels.is_valid] = 0.0
         after[:, ~pixels.is_valid] = 0.0
-        ask = answer_all_ways if self.is_thorough else answer
-        found = ask(self.model, before, after)
+        found = answer_at(self.model, before, after, zoom=self.zoom, is_thorough=self.is_thorough)
         found[:, ~pixels.is_valid] = 0.0
         return found
 
@@ -89,6 +92,7 @@ class SiameseFit:
             "bands": list(self.bands),
             "low_cut": low_cut_of(self.model),
             "views": 8 if self.is_thorough else 1,
+            "land_zoom": self.zoom,
             "before": _told(self.before),
             "after": _told(self.after),
         }
@@ -105,11 +109,13 @@ class Siamese:
         Positions of red, green and blue among the bands.
     is_thorough : bool
         Whether eight views of each block are averaged.
+    zoom : int
+        See `inference.land_zoom`.
     """
 
     spec = DetectorSpec(
         name="siamese",
-        version="2",
+        version="3",
         sensors=frozenset({"rgb"}),
         min_bands=3,
         max_bands=64,
@@ -129,19 +135,21 @@ class Siamese:
         bands: tuple[int, int, int] = PICTURE_BANDS,
         *,
         is_thorough: bool = False,
+        zoom: int = 1,
     ) -> None:
         self.model = model
         self.bands = bands
         self.is_thorough = is_thorough
+        self.zoom = zoom
 
     @classmethod
-    def suited(cls, roles: BandRoles, shape: tuple[int, int], weights: Weights | None = None) -> Siamese:
-        """The detector for a scene: its colours by their roles, as many views as its size allows.
+    def suited(cls, roles: BandRoles, grid: RasterGrid, weights: Weights | None = None) -> Siamese:
+        """The detector for a scene: its colours by their roles, views and enlargement as its size asks.
 
         Parameters
         ----------
-        shape : (int, int)
-            Rows and columns of the whole scene, so that blocks agree.
+        grid : RasterGrid
+            Of the whole scene, so that blocks agree.
         weights : Weights, optional
             By default those that the product ships.
 
@@ -153,8 +161,9 @@ class Siamese:
         if not roles.has(*COLOURS):
             raise InvalidInput("detection.pair.no_colours", known=", ".join(sorted(roles.index)) or "-")
         red, green, blue = (roles.index[colour] for colour in COLOURS)
-        is_thorough = shape[0] * shape[1] <= THOROUGH_PX
-        return cls(weights or MODEL_FILE, (red, green, blue), is_thorough=is_thorough)
+        zoom = land_zoom(grid.gsd_m())
+        is_thorough = grid.shape[0] * grid.shape[1] * zoom**2 <= THOROUGH_PX
+        return cls(weights or MODEL_FILE, (red, green, blue), is_thorough=is_thorough, zoom=zoom)
 
     def fit(self, samples: Samples) -> SiameseFit:
         """Measure the colour scale of each date on the sample."""
@@ -164,7 +173,7 @@ class Siamese:
         bands = list(self.bands)
         scales = [measure_scale(np.ascontiguousarray(date[:, bands].T)) for date in (before, after)]
         weights = self.model if isinstance(self.model, Weights) else Weights.of(self.model)
-        return SiameseFit(scales[0], scales[1], self.bands, weights, self.is_thorough)
+        return SiameseFit(scales[0], scales[1], self.bands, weights, self.is_thorough, self.zoom)
 
 
 def _told(scale: ColourScale) -> dict[str, Any]:

@@ -28,6 +28,11 @@ LOW_CUT_KEY = "low_cut"
 TILE_PX = 1024
 HEADS = ("building", "land")
 """New buildings; farmland and vegetation made built or hard."""
+LAND = HEADS.index("land")
+LAND_GSD_M = 1.2
+LAND_ZOOM = 2
+"""Land is told by what stands and lies on it: where pixels are coarser than `LAND_GSD_M`, or nobody says what
+they measure, that head looks at a picture enlarged so much (F1 0.624 for 0.579 on DSIFN's crops)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,33 @@ def low_cut_of(weights: Weights) -> float:
     towards the edge (0.35 was chosen with the scenes of docs/accuracy.md in sight).
     """
     return float(open_model(weights).get_modelmeta().custom_metadata_map.get(LOW_CUT_KEY, LOW_CUT))
+
+
+def land_zoom(gsd_m: float | None) -> int:
+    """How much a picture of this resolution is enlarged for the head of land."""
+    return 1 if gsd_m is not None and gsd_m <= LAND_GSD_M else LAND_ZOOM
+
+
+def answer_at(model: Path | Weights, before: Float, after: Float, *, zoom: int, is_thorough: bool) -> Float:
+    """As `answer`, or in eight views as `answer_all_ways`; the head of land by an enlarged picture.
+
+    Parameters
+    ----------
+    zoom : int
+        See `land_zoom`; 1: as stored.
+    """
+    ask = answer_all_ways if is_thorough else answer
+    heads = ask(model, before, after)
+    if zoom > 1:
+        near = ask(model, enlarged(before, zoom), enlarged(after, zoom))[LAND]
+        heads[LAND] = cv2.resize(near, heads.shape[:0:-1], interpolation=cv2.INTER_AREA)
+    return heads
+
+
+def enlarged(planes: Float, zoom: int) -> Float:
+    """Planes (n, rows, cols) with ``zoom`` times the rows and columns, cubic."""
+    size = (planes.shape[2] * zoom, planes.shape[1] * zoom)
+    return np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC) for plane in planes])
 
 
 def answer(model: Path | Weights, before: Float, after: Float) -> Float:

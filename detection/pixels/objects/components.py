@@ -70,6 +70,22 @@ def numbered(runs: Runs, *, min_px: float, first: int) -> tuple[Runs, int]:
     return runs.where(is_kept[found.label], numbers[found.label]), int(is_kept.sum())
 
 
+def sites_of(runs: Runs, count: int) -> IntArray:
+    """For values 1 to ``count``: the smallest value among all that hang together with it (8 neighbours).
+
+    Returns
+    -------
+    ndarray, shape (count + 1,), int32
+        A value that touches no other is its own.
+    """
+    of_run = components(runs).label
+    first = np.full(int(of_run.max(initial=-1)) + 1, count + 1, np.int32)
+    np.minimum.at(first, of_run, runs.value)
+    sites = np.arange(count + 1, dtype=np.int32)
+    np.minimum.at(sites, runs.value, first[of_run])
+    return sites
+
+
 def boxes_of(runs: Runs, count: int) -> NDArray[np.int64]:
     """For values 1 to ``count``: row, column, rows, columns of the smallest window; (count + 1, 4)."""
     boxes = np.zeros((count + 1, 4), np.int64)

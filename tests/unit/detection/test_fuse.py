@@ -210,6 +210,42 @@ def test_neighbours_stay_apart() -> None:
     assert len(plan_fusion([lead("a", 0, 0), lead("b", 0.9, 0)], [], FUSION).groups) == 2
 
 
+def of_one_run(lead: Lead, site: int, run: str = "run") -> Lead:
+    return replace(lead, run_id=derived_id(run), attributes={"site": site})
+
+
+@given(st.permutations(["yard", "roof", "road", "neighbour"]))
+def test_what_one_comparison_found_side_by_side_is_one_patch_of_the_graver_class(order: list[str]) -> None:
+    found = {
+        "yard": of_one_run(lead("yard", 0, 0, size=2, change_class="hard_surface"), 1),
+        "roof": of_one_run(lead("roof", 2.01, 0, change_class="new_building"), 1),
+        "road": of_one_run(lead("road", 0, 2.01, change_class="road"), 1),
+        "neighbour": of_one_run(lead("neighbour", 3.02, 0), 9),
+    }
+    plan = plan_fusion([found[name] for name in order], [], FUSION)
+    together, apart = sorted(plan.groups, key=lambda group: -len(group.leads))
+    assert {one.lead_id for one in together.leads} == {found[n].lead_id for n in ("yard", "roof", "road")}
+    assert together.shape.change_class == "new_building"
+    assert together.shape.area_m2 == pytest.approx(sum(one.area_m2 for one in together.leads), rel=1e-6)
+    assert [one.lead_id for one in apart.leads] == [found["neighbour"].lead_id]
+
+
+def test_what_was_torn_down_beside_a_new_roof_is_another_matter() -> None:
+    roof = of_one_run(lead("roof", 0, 0), 1)
+    gone = of_one_run(lead("gone", 1.01, 0, change_class="demolition"), 1)
+    next_run = of_one_run(lead("next", 1.01, 0), 1, run="next")
+    assert len(plan_fusion([roof, gone], [], FUSION).groups) == 2
+    assert len(plan_fusion([roof, next_run], [], FUSION).groups) == 2
+
+
+def test_a_roof_taken_out_of_its_yard_stays_out() -> None:
+    yard = of_one_run(lead("yard", 0, 0, size=2, change_class="hard_surface"), 1)
+    roof = of_one_run(lead("roof", 2.01, 0), 1)
+    patch = derived_id("patch")
+    plan = plan_fusion([roof], [Candidate(patch, (yard,))], FUSION, parted=frozenset({(roof.lead_id, patch)}))
+    assert [group.patch_id for group in plan.groups] == [None]
+
+
 def test_a_known_patch_gains_the_lead_and_keeps_its_id() -> None:
     stands = Candidate(derived_id("patch"), (lead("a", 0, 0),))
     [group] = plan_fusion([lead("b", 0.1, 0)], [stands], FUSION).groups

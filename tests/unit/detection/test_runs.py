@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 from shapely.geometry import shape
 
-from detection.pixels.objects.components import at_least, components, hysteresis_of, numbered
+from detection.pixels.objects.components import at_least, components, hysteresis_of, numbered, sites_of
 from detection.pixels.objects.recipes import packed
 from detection.pixels.objects.runs import Runs, remade
 from detection.pixels.objects.tally import bits_under, complement, holes
@@ -74,6 +74,19 @@ def test_components_are_those_of_opencv(mask, diagonal):
     ours = whole(runs.where(np.ones(len(runs), bool), found.label + 1))
     pairs = {(int(a), int(b)) for a, b in zip(ours.ravel(), labels.ravel(), strict=True)}
     assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+
+
+@given(arrays(np.uint8, SHAPES, elements=st.integers(0, 2)))
+@FEW
+def test_objects_that_touch_have_one_site(kinds):
+    objects = np.zeros(kinds.shape, np.int32)
+    for kind in (1, 2):
+        _, pieces = cv2.connectedComponents((kinds == kind).astype(np.uint8), connectivity=8)
+        objects = np.where(pieces > 0, pieces + objects.max(), objects)
+    sites = sites_of(Runs.of(objects), int(objects.max()))
+    _, blobs = cv2.connectedComponents((kinds > 0).astype(np.uint8), connectivity=8)
+    for blob in range(1, blobs.max() + 1):
+        assert set(sites[objects[blobs == blob]]) == {objects[blobs == blob].min()}
 
 
 @given(arrays(np.uint8, SHAPES, elements=st.integers(0, 2)), st.integers(1, 6))

@@ -228,6 +228,7 @@ def make_change(change_class: str, loss: float, compact: float, *, east: float =
         confidence=0.7,
         witnesses={"irmad": True},
         statistics=statistics,
+        site=1,
     )
 
 

@@ -34,7 +34,7 @@ def pair() -> LabelledPair:
 
 
 def _crops(pair: LabelledPair, plan: CropPlan, count: int = 24):
-    lessons = Lessons.of([pair])
+    lessons = Lessons.of([pair], is_land=False)
     return [crop_of(np.random.default_rng([1, k]), lessons, plan) for k in range(count)]
 
 
