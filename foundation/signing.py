@@ -82,21 +82,33 @@ class InstallationKey:
 
         made = generate_private_key(public_exponent=65537, key_size=BITS)
         pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        folder = self._file.parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with NamedTemporaryFile(dir=folder, prefix="key-", delete=False) as file:
-                place = Path(file.name)
-                file.write(pem)
-                file.flush()
-                os.fsync(file.fileno())
-            place.chmod(0o400)
-            # Whoever of two processes links first made the key; the other takes that one.
-            with contextlib.suppress(FileExistsError):
-                os.link(place, self._file)
-            place.unlink()
-        except OSError as error:
-            raise storage_error(error, folder) from error
+        keep_key(self._file, pem)
+
+
+def keep_key(file: Path, pem: bytes) -> None:
+    """Write a private key once, whole, readable by its owner alone; a key that is there already stays.
+
+    Of two processes that both made one, the first to link wins: read the file afterwards.
+
+    Raises
+    ------
+    Unavailable
+        ``foundation.blobs.not_writable`` or ``foundation.blobs.disk_full``.
+    """
+    folder = file.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with NamedTemporaryFile(dir=folder, prefix="key-", delete=False) as made:
+            place = Path(made.name)
+            made.write(pem)
+            made.flush()
+            os.fsync(made.fileno())
+        place.chmod(0o400)
+        with contextlib.suppress(FileExistsError):
+            os.link(place, file)
+        place.unlink()
+    except OSError as error:
+        raise storage_error(error, folder) from error
 
 
 def fingerprint_of(public_pem: bytes) -> str:

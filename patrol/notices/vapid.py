@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
-import os
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
-from foundation.blobs import storage_error
 from foundation.errors import Defect
+from foundation.signing import keep_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -80,21 +77,7 @@ class VapidKey:
         pem = generate_private_key(SECP256R1()).private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
         )
-        folder = self._file.parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with NamedTemporaryFile(dir=folder, prefix="push-", delete=False) as file:
-                place = Path(file.name)
-                file.write(pem)
-                file.flush()
-                os.fsync(file.fileno())
-            place.chmod(0o400)
-            # Whoever of two processes links first made the key; the other takes that one.
-            with contextlib.suppress(FileExistsError):
-                os.link(place, self._file)
-            place.unlink()
-        except OSError as error:
-            raise storage_error(error, folder) from error
+        keep_key(self._file, pem)
 
 
 def _base64url(data: bytes) -> str:
