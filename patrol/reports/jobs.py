@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 EVERY_HOUR = "0 * * * *"
 """Due is 06:00 in Shanghai; the other hours catch up what a machine without power has missed."""
+EVERY_MORNING = "30 0 * * *"
+"""08:30 in Shanghai."""
 log = structlog.get_logger()
 
 
@@ -23,7 +25,19 @@ def register(queue: JobQueue) -> None:
     def due(runtime: Runtime) -> None:
         draft_due(runtime)
 
+    def unsigned(runtime: Runtime) -> None:
+        remind_unsigned(runtime)
+
     queue.add("patrol.draft_due_reports", due, cron=EVERY_HOUR)
+    queue.add("patrol.remind_unsigned", unsigned, cron=EVERY_MORNING)
+
+
+def remind_unsigned(runtime: Runtime) -> int:
+    """Tell whoever stands above an office that did not sign for a bulletin; how many receipts are late."""
+    from patrol.reports.issuing.reminders import remind_unsigned
+
+    with runtime.database.transaction(runtime.system) as session:
+        return len(remind_unsigned(session, runtime.system, now=runtime.clock()))
 
 
 def draft_due(runtime: Runtime) -> list[tuple[str, str]]:

@@ -45,6 +45,8 @@ class RankingPolicy:
     ranks_persons: Mapping[str, bool]
     receiving_kinds: tuple[str, ...]
     """Kinds of offices that an issued bulletin is sent to."""
+    unsigned_days: int
+    """Working days after which an office that has not signed is told to whoever stands above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,4 +231,5 @@ def ranking_policy() -> RankingPolicy:
         ),
         ranks_persons={key: row["ranks_persons"] for key, row in raw["profiles"].items()},
         receiving_kinds=tuple(raw["distribution"]["kinds"]),
+        unsigned_days=raw["distribution"]["unsigned_days"],
     )

@@ -16,6 +16,7 @@ from foundation.calendar import SHANGHAI, parse_period
 from foundation.divisions import divisions
 from foundation.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from foundation.ids import derived_id
+from patrol.notices import service as notices
 from patrol.reports.bulletins import Facts, iso
 from patrol.reports.issuing import store
 from patrol.reports.issuing.errata import TEXT_MAX, ErratumBody, check_erratum, told_number
@@ -23,7 +24,7 @@ from patrol.reports.issuing.tables import BulletinErratumRow, BulletinReceiptRow
 from patrol.reports.rankings import ranking_policy
 from patrol.reports.store import bulletin_by_id
 from patrol.reports.views import BulletinView, view_of
-from patrol.tables import BulletinRow
+from patrol.tables import BulletinRow, PostRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,20 +257,38 @@ def _check_ended(row: BulletinRow, now: datetime) -> None:
 
 
 def _send_out(session: Session, row: BulletinRow, now: datetime) -> None:
+    """Put every office on the distribution list, and tell its holder and deputy."""
     prefix = divisions().get(row.division_code).prefix
-    kinds = ranking_policy().receiving_kinds
-    session.add_all(
-        BulletinReceiptRow(
-            receipt_id=derived_id("bulletin_receipt", row.bulletin_id, post.post_id),
-            bulletin_id=row.bulletin_id,
-            post_id=post.post_id,
-            division_code=post.division_code,
-            post_title=post.title,
-            sent_at=now,
+    for post in store.offices(
+        session, prefix, ranking_policy().receiving_kinds, now.astimezone(SHANGHAI).date()
+    ):
+        receipt_id = derived_id("bulletin_receipt", row.bulletin_id, post.post_id)
+        session.add(
+            BulletinReceiptRow(
+                receipt_id=receipt_id,
+                bulletin_id=row.bulletin_id,
+                post_id=post.post_id,
+                division_code=post.division_code,
+                post_title=post.title,
+                sent_at=now,
+            )
         )
-        for post in store.offices(session, prefix, kinds, now.astimezone(SHANGHAI).date())
-    )
+        for account_id in _accounts(post):
+            notices.tell(
+                session,
+                event_id=receipt_id,
+                account_id=account_id,
+                kind="bulletin",
+                subject=("bulletin", row.bulletin_id),
+                number=row.number,
+                now=now,
+            )
     session.flush()
+
+
+def _accounts(post: PostRow) -> list[UUID]:
+    """Who may sign for an office."""
+    return [each for each in (post.holder_account_id, post.deputy_account_id) if each is not None]
 
 
 def _record(session: Session, actor: Actor, action: str, row: BulletinRow, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import select, text, update
@@ -67,6 +67,19 @@ def receipts_of(session: Session, bulletin_id: UUID) -> list[BulletinReceiptRow]
     return list(
         session.scalars(statement.order_by(BulletinReceiptRow.division_code, BulletinReceiptRow.post_title))
     )
+
+
+def unsigned(session: Session, since: datetime) -> list[RowMapping]:
+    """Receipts sent since a moment that nobody signed, with the number of their bulletin; oldest first."""
+    rows = session.execute(
+        text(
+            "SELECT r.receipt_id, r.bulletin_id, r.post_id, r.division_code, r.sent_at, b.number"
+            " FROM bulletin_receipt r JOIN bulletin b USING (bulletin_id)"
+            " WHERE r.signed_at IS NULL AND r.sent_at >= :since ORDER BY r.sent_at, r.receipt_id"
+        ),
+        {"since": since},
+    )
+    return list(rows.mappings())
 
 
 def own_receipts(session: Session, bulletin_id: UUID, account_id: UUID) -> list[BulletinReceiptRow]:

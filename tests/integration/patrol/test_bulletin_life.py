@@ -17,7 +17,7 @@ from patrol import service
 from patrol.recheck import service as recheck
 from patrol.reports.issuing import service as issuing
 from patrol.reports.issuing.errata import ErratumBody
-from patrol.reports.jobs import draft_due
+from patrol.reports.jobs import draft_due, remind_unsigned
 
 COUNTY = "410883000000"
 OTHER_COUNTY = """post_no,title,tier,kind,division_code,holder,deputy,login
@@ -129,6 +129,32 @@ def test_offices_sign_for_a_bulletin_once_each(net) -> None:  # type: ignore[no-
     assert [row.post_title for row in read(net, "station", issuing.receipts_of, identity)] == [
         "西虢镇自然资源所"
     ]
+
+
+def told(net, kind: str) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]
+    sql = (
+        "SELECT a.login, n.number FROM notice n JOIN account a USING (account_id) WHERE n.kind = :kind"
+        " ORDER BY a.login, n.created_at"
+    )
+    return [(str(row["login"]), str(row["number"])) for row in net.rows(sql, kind=kind)]
+
+
+def test_offices_are_told_and_who_stands_above_the_silent_ones_once(net) -> None:  # type: ignore[no-untyped-def]
+    net.at(2026, 9, 14, 8, 0)
+    identity = draft(net, "2026-W37").bulletin_id
+    net.do("city", service.review_bulletin, identity)
+    assert told(net, "bulletin") == []
+    number = net.do("manager", service.issue_bulletin, identity).number
+    net.do("manager", service.issue_bulletin, identity)
+    assert told(net, "bulletin") == [("county", number), ("station", number)]
+    net.do("county", service.sign_receipt, identity)
+    net.at(2026, 9, 16, 8, 30)
+    assert remind_unsigned(net.runtime) == 0
+    net.at(2026, 9, 17, 8, 30)
+    assert [remind_unsigned(net.runtime), remind_unsigned(net.runtime)] == [1, 1]
+    assert told(net, "bulletin_unsigned") == [("county", number)]
+    net.do("station", service.sign_receipt, identity)
+    assert remind_unsigned(net.runtime) == 0
 
 
 def read(net, login: str, verb, *args: object, **kwargs: object):  # type: ignore[no-untyped-def]
