@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from foundation.access import Actor, require
-from foundation.calendar import parse_period
+from foundation.calendar import Period, parse_period
 from foundation.divisions import divisions
+from patrol.lists.service import division_name
+from patrol.net import service as net
 from patrol.reports.alarms import store
-from patrol.reports.alarms.signs import Sign, signs_of
+from patrol.reports.alarms.roads import Roadside, along_roads, roadside_of
+from patrol.reports.alarms.signs import (
+    Sign,
+    Unchecked,
+    Walker,
+    alarm_policy,
+    roadside_signs,
+    signs_of,
+    unchecked,
+)
 from patrol.reports.rankings import ranking_policy
+from patrol.rounds.packing import unpack
+from patrol.rounds.patrols import patrol_policy
+
+
+class Found(NamedTuple):
+    """Signs of a period, and what could not be looked for."""
+
+    signs: tuple[Sign, ...]
+    unchecked: tuple[Unchecked, ...]
 
 
 def signs(
@@ -22,7 +43,7 @@ def signs(
     division_code: str | None = None,
     profile: str = "full",
     now: datetime,
-) -> tuple[Sign, ...]:
+) -> Found:
     """Signs of a period in an area, for superiors to look at; nothing follows from them by itself.
 
     Raises
@@ -34,9 +55,62 @@ def signs(
     require(actor, "report.review", division.code)
     asked = parse_period(period)
     end = min(now, asked.ends_at)
-    return signs_of(
+    names_persons = ranking_policy().ranks_persons[profile]
+    told = signs_of(
         store.closings(session, division.prefix, asked.starts_at, end),
         store.shared_photos(session, division.prefix, asked.starts_at, end),
         end=end,
-        names_persons=ranking_policy().ranks_persons[profile],
+        names_persons=names_persons,
     )
+    walkers, missing = _walkers(session, actor, division.prefix, asked, end)
+    return Found((*told, *roadside_signs(walkers, names_persons=names_persons)), missing)
+
+
+def _walkers(
+    session: Session, actor: Actor, prefix: str, asked: Period, end: datetime
+) -> tuple[list[Walker], tuple[Unchecked, ...]]:
+    """County by county, so that the ground of one is drawn at a time."""
+    walkers: list[Walker] = []
+    lacking: dict[str, list[str]] = {}
+    counties = store.counties(session, prefix)
+    for county in counties:
+        area = prefix if len(prefix) > len(county) else county
+        found = _roadside_in(session, area)
+        if isinstance(found, str):
+            lacking.setdefault(found, []).append(f"{county}000000")
+            continue
+        walkers += _walkers_in(session, actor, area, found, (asked.starts_at, end))
+    if not counties:
+        lacking["no_fields"] = [prefix.ljust(12, "0")]
+    return walkers, tuple(unchecked("near_road", reason, codes) for reason, codes in sorted(lacking.items()))
+
+
+def _roadside_in(session: Session, prefix: str) -> Roadside | str:
+    """Fields and roads of an area drawn, or the reason why not."""
+    rule = alarm_policy()["near_road"]
+    fields, roads = store.parcels(session, prefix, fields=rule["field_classes"], roads=rule["road_classes"])
+    if not fields:
+        return "no_fields"
+    if not roads:
+        return "no_roads"
+    return roadside_of(store.cells(session, prefix), fields, roads, near_m=rule["near_m"])
+
+
+def _walkers_in(
+    session: Session, actor: Actor, prefix: str, roadside: Roadside, span: tuple[datetime, datetime]
+) -> list[Walker]:
+    outings, packed = store.walked(session, prefix, span[0], span[1])
+    if not outings:
+        return []
+    last = span[1] - timedelta(seconds=1)
+    posts = {post.post_id: post for post in net.posts_over(session, actor, f"{prefix:0<12}", now=last)}
+    along = along_roads(outings, unpack(packed), roadside, patrol_policy().fix_rules)
+    walkers = []
+    for post_id, walked in along.items():
+        post = posts.get(post_id)
+        share = roadside.field_share(divisions().get(post.division_code).prefix) if post else None
+        if post is not None and share is not None:
+            place = division_name(post.division_code)
+            who = (post.title, post.holder_name, post.division_code, place)
+            walkers.append(Walker(*who, share, tuple(walked)))
+    return walkers

@@ -1,4 +1,4 @@
-"""Rules of the signs: cases closed in a bulk, one photo for several cases, cases closed unvisited."""
+"""Rules of the signs: bulk closing, one photo for several cases, closing unvisited, walking on roads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from foundation.calendar import SHANGHAI
+from patrol.reports.alarms.roads import AlongRoad
 
 POLICY_FILE = Path(__file__).resolve().parents[3] / "data" / "policies" / "alarms.toml"
 
@@ -32,14 +35,45 @@ class SharedPhoto(NamedTuple):
     numbers: tuple[str, ...]
 
 
+class Walker(NamedTuple):
+    """A post-holder's outings of the period, and the share of their own farmland that lies near a road."""
+
+    post_title: str
+    holder_name: str
+    division_code: str
+    place: str
+    field_share: float
+    outings: tuple[AlongRoad, ...]
+
+
 class Sign(NamedTuple):
-    """Something for a superior to look at; ``items`` are the numbers of the cases behind it."""
+    """Something for a superior to look at.
+
+    Attributes
+    ----------
+    item_kind : str
+        ``patch``: ``items`` are numbers of cases; ``patrol``: ids of outings.
+    notes : tuple of str
+        What there is to say of each item; empty where the number says all.
+    """
 
     key: str
     division_code: str
     zh: str
     en: str
     items: tuple[str, ...]
+    item_kind: str = "patch"
+    notes: tuple[str, ...] = ()
+
+
+class Unchecked(NamedTuple):
+    """A sign that could not be looked for in some counties, and why: silence there says nothing."""
+
+    key: str
+    reason: str
+    zh: str
+    en: str
+    division_codes: tuple[str, ...]
 
 
 @lru_cache(maxsize=1)
@@ -100,6 +134,55 @@ def _shared(photos: Iterable[SharedPhoto]) -> list[Sign]:
         for photo in photos
         if len(photo.numbers) >= least
     ]
+
+
+def roadside_signs(walkers: Iterable[Walker], *, names_persons: bool) -> tuple[Sign, ...]:
+    """Whoever keeps to the roads although their fields do not lie there, farthest apart first.
+
+    What is compared is the share of the way walked near a road with the share of the own farmland that lies
+    near one: whoever walks all of their fields has about the same of both.
+    """
+    rule = alarm_policy()["near_road"]
+    found = []
+    for walker in walkers:
+        whole = sum(outing.walked_m for outing in walker.outings)
+        if whole < rule["walked_min_m"] or len(walker.outings) < rule["outings_min"]:
+            continue
+        share = sum(outing.near_m for outing in walker.outings) / whole
+        excess = share - walker.field_share
+        if share < rule["share_min"] or excess < rule["excess_min"]:
+            continue
+        found.append((excess, _roadside(walker, whole, share, names_persons=names_persons)))
+    return tuple(sign for _, sign in sorted(found, key=lambda pair: (-pair[0], pair[1].division_code)))
+
+
+def _roadside(walker: Walker, whole: float, share: float, *, names_persons: bool) -> Sign:
+    rule = alarm_policy()["near_road"]
+    sign = _sign(
+        "near_road",
+        walker.division_code,
+        [str(outing.patrol_id) for outing in walker.outings],
+        who=f"{walker.post_title}{walker.holder_name}" if names_persons else f"{walker.place}一名巡查人员",
+        who_en=walker.holder_name if names_persons else f"somebody in {walker.place}",
+        count=len(walker.outings),
+        km=f"{whole / 1000.0:.1f}",
+        near_m=rule["near_m"],
+        share=f"{share:.0%}",
+        fields=f"{walker.field_share:.0%}",
+    )
+    return sign._replace(item_kind="patrol", notes=tuple(_outing_note(each) for each in walker.outings))
+
+
+def _outing_note(outing: AlongRoad) -> str:
+    moment = outing.started_at.astimezone(SHANGHAI)
+    share = outing.near_m / outing.walked_m if outing.walked_m else 0.0
+    return f"{moment:%Y-%m-%d %H:%M}　{outing.walked_m / 1000.0:.1f}千米，沿路{share:.0%}"
+
+
+def unchecked(key: str, reason: str, division_codes: Sequence[str]) -> Unchecked:
+    """A sign that could not be looked for, with its reason in words."""
+    words = alarm_policy()["unchecked"][reason]
+    return Unchecked(key, reason, words["zh"], words["en"], tuple(division_codes))
 
 
 def _sign(key: str, division_code: str, items: Iterable[str], **told: Any) -> Sign:

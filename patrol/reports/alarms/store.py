@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+import shapely
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from patrol.reports.alarms.roads import Ground, Walked
 from patrol.reports.alarms.signs import Closing, SharedPhoto
 
 CLOSINGS = text(
@@ -32,6 +36,65 @@ PHOTOS = text(
     GROUP BY e.sha256 HAVING count(DISTINCT e.patch_id) > 1 ORDER BY e.sha256
     """
 )
+
+PARCELS = text(
+    """
+    SELECT left(f.land_class_code, 4) = ANY(:roads) AS is_road, ST_AsBinary(f.geometry) AS shape
+    FROM layer_feature f JOIN layer_version v USING (version_id)
+    WHERE v.layer_kind = 'land_survey' AND v.valid_to IS NULL AND v.county_code = :county
+      AND left(f.land_class_code, 4) = ANY(:classes)
+      AND f.geometry && (SELECT ST_Expand(ST_Extent(geometry)::geometry, 0.005) FROM grid_cell
+                         WHERE valid_to IS NULL AND starts_with(division_code, :prefix))
+    ORDER BY f.feature_id
+    """
+)
+WALKED = text(
+    """
+    SELECT p.patrol_id, p.post_id, p.started_at, p.ended_at, p.fixes
+    FROM patrol p JOIN post o USING (post_id)
+    WHERE p.is_valid AND p.track IS NOT NULL AND o.tier >= 3 AND starts_with(p.division_code, :prefix)
+      AND p.started_at >= :begin AND p.started_at < :end
+    ORDER BY p.started_at, p.patrol_id
+    """
+)
+
+
+def counties(session: Session, prefix: str) -> list[str]:
+    """Six digits of the counties of an area that have a grid."""
+    statement = text(
+        "SELECT DISTINCT left(division_code, 6) FROM grid_cell WHERE valid_to IS NULL"
+        " AND starts_with(division_code, :prefix) ORDER BY 1"
+    )
+    return [str(code) for code in session.scalars(statement, {"prefix": prefix})]
+
+
+def cells(session: Session, prefix: str) -> list[Ground]:
+    """The grid in force."""
+    statement = text(
+        "SELECT division_code, ST_AsBinary(geometry) AS shape FROM grid_cell WHERE valid_to IS NULL"
+        " AND starts_with(division_code, :prefix) ORDER BY code"
+    )
+    rows = session.execute(statement, {"prefix": prefix})
+    return [Ground(row.division_code, shapely.from_wkb(bytes(row.shape))) for row in rows]
+
+
+def parcels(
+    session: Session, prefix: str, *, fields: Sequence[str], roads: Sequence[str]
+) -> tuple[list[BaseGeometry], list[BaseGeometry]]:
+    """Farmland and roads of the land survey in force around the grid of an area within one county."""
+    values = {"county": prefix[:6], "prefix": prefix, "roads": list(roads), "classes": [*fields, *roads]}
+    found: tuple[list[BaseGeometry], list[BaseGeometry]] = ([], [])
+    for row in session.execute(PARCELS, values):
+        found[row.is_road].append(shapely.from_wkb(bytes(row.shape)))
+    return found
+
+
+def walked(
+    session: Session, prefix: str, begin: datetime, end: datetime
+) -> tuple[list[Walked], list[memoryview]]:
+    """Valid outings of townships and villages, and their packed fixes."""
+    rows = session.execute(WALKED, {"prefix": prefix, "begin": begin, "end": end}).all()
+    return [Walked(*row[:4]) for row in rows], [row.fixes for row in rows]
 
 
 def closings(session: Session, prefix: str, begin: datetime, end: datetime) -> list[Closing]:

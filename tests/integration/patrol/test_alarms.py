@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
+from foundation.calendar import SHANGHAI
 from foundation.errors import NotAllowed, NotFound
+from patrol import service as patrol
 from patrol.reports.alarms import service
+from patrol.rounds.patrols import PatrolBody
+from patrol.rounds.tracks import Fix, tracks_of
 
 VILLAGE = "410883105201"
 EVENT = text(
@@ -47,8 +52,6 @@ def close(net, *, by: int, at: str, photo: str, visited: bool = True) -> str:  #
 
 
 def _dispatch(session, actor, patch_id, *, now):  # type: ignore[no-untyped-def]
-    from patrol import service as patrol
-
     return patrol.dispatch(session, actor, patch_id, now=now)
 
 
@@ -63,7 +66,7 @@ def test_cheats_show_and_honest_work_does_not(net) -> None:  # type: ignore[no-u
     twice = close(net, by=1, at="2026-09-10T10:00+08", photo="0")
     absent = close(net, by=1, at="2026-09-11T10:00+08", photo="1", visited=False)
     net.at(2026, 9, 14, 8, 0)
-    found = net.do("city", service.signs, period="2026-W37")
+    found = net.do("city", service.signs, period="2026-W37").signs
     keys = sorted(sign.key for sign in found)
     assert keys == ["bulk_closing", "closed_unvisited", "same_photo", "same_photo"]
     bulk = next(sign for sign in found if sign.key == "bulk_closing")
@@ -71,10 +74,78 @@ def test_cheats_show_and_honest_work_does_not(net) -> None:  # type: ignore[no-u
     assert "经办2" in bulk.zh
     assert [sign.items for sign in found if sign.key == "closed_unvisited"] == [(absent,)]
     assert {sign.items[-1] for sign in found if sign.key == "same_photo"} == {twice, absent}
-    units = net.do("city", service.signs, period="2026-W37", profile="unit_only")
+    units = net.do("city", service.signs, period="2026-W37", profile="unit_only").signs
+    assert all(sign.zh.endswith("请核实") for sign in found)
     assert not any("经办" in sign.zh for sign in units)
-    assert net.do("city", service.signs, period="2026-W36") == ()
+    assert net.do("city", service.signs, period="2026-W36").signs == ()
     with pytest.raises(NotAllowed):
         net.do("station", service.signs, period="2026-W37")
     with pytest.raises(NotFound):
         net.do("county", service.signs, period="2026-W37", division_code="410825000000")
+
+
+VERSION = text(
+    "INSERT INTO layer_version (version_id, layer_kind, county_code, source_name, source_sha256, source_crs,"
+    " feature_count, decisions, valid_from, imported_at) VALUES (CAST(:version AS uuid), 'land_survey',"
+    " '410883', 't', CAST(:version AS text),"
+    " 'EPSG:4490', 2, '{}', '2026-01-01', now())"
+)
+PARCEL = text(
+    "INSERT INTO layer_feature (version_id, layer_kind, county_code, feature_no, name, land_class_code,"
+    " attributes, area_m2, geometry) VALUES (:version, 'land_survey', '410883', :no, '', :land, '{}', 1,"
+    " ST_Multi(ST_MakeEnvelope(:west, :south, :east, :north, 4490)))"
+)
+FIELD = ("0101", 112.742, 34.945, 112.758, 34.957)
+ROAD = ("1003", 112.742, 34.9449, 112.758, 34.945)
+
+
+def survey(net, *parcels: tuple[str, float, float, float, float]) -> None:  # type: ignore[no-untyped-def]
+    version = uuid4()
+    with net.runtime.database.transaction(net.runtime.system) as session:
+        session.execute(text("UPDATE layer_version SET valid_to = '2026-09-01'"))
+        session.execute(VERSION, {"version": str(version)})
+        for number, (land, west, south, east, north) in enumerate(parcels):
+            values = {"west": west, "south": south, "east": east, "north": north}
+            session.execute(PARCEL, {"version": version, "no": str(number), "land": land, **values})
+
+
+def walk(net, login: str, post_no: str, *, day: int, lat: float) -> str:  # type: ignore[no-untyped-def]
+    """Nine hundred metres east at a latitude, at a pace that is never quite the same."""
+    start = datetime(2026, 9, day, 8, 0, tzinfo=SHANGHAI)
+    fixes = [
+        Fix(
+            start + timedelta(seconds=30 * step),
+            112.745 + 2e-4 * step,
+            lat + (step % 3) * 1e-5,
+            5.0 + step % 3,
+        )
+        for step in range(50)
+    ]
+    tracks = tracks_of([fixes])
+    body = PatrolBody(uuid4(), net.post(post_no), start, start + timedelta(minutes=25), tracks)
+    assert net.do(login, patrol.record_patrol, body).is_valid
+    return str(body.patrol_id)
+
+
+def test_who_keeps_to_the_road_is_told_and_who_walks_the_fields_is_not(net) -> None:  # type: ignore[no-untyped-def]
+    net.at(2026, 9, 13, 20, 0)
+    beside = [walk(net, "grid-1", "G-1", day=day, lat=34.945) for day in (7, 8, 9, 10)]
+    for day, lat in zip((7, 8, 9, 10), (34.9455, 34.949, 34.952, 34.955), strict=True):
+        walk(net, "grid-2", "G-2", day=day, lat=lat)
+    net.at(2026, 9, 14, 8, 0)
+    nowhere = net.do("city", service.signs, period="2026-W37")
+    assert (nowhere.signs, [row.reason for row in nowhere.unchecked]) == ((), ["no_fields"])
+    survey(net, FIELD)
+    (missing,) = net.do("county", service.signs, period="2026-W37").unchecked
+    assert (missing.reason, missing.division_codes) == ("no_roads", ("410883000000",))
+    assert missing.zh.startswith("无道路图层")
+    survey(net, FIELD, ROAD)
+    found = net.do("city", service.signs, period="2026-W37")
+    (sign,) = found.signs
+    assert (found.unchecked, sign.key, sign.items) == ((), "near_road", tuple(beside))
+    assert "一村网格员网格甲本期4次有效巡查共3.6千米，其中100%" in sign.zh
+    (hidden,) = net.do("city", service.signs, period="2026-W37", profile="unit_only").signs
+    assert "网格甲" not in hidden.zh + hidden.en
+    assert net.do("city", service.signs, period="2026-W36").signs == ()
+    (own,) = net.do("city", service.signs, period="2026-W37", division_code="410883105000").signs
+    assert own == sign

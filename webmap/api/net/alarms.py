@@ -8,7 +8,7 @@ from fastapi import Query
 
 from patrol.reports.alarms import service
 from webmap.deps import SignedIn, noun_router
-from webmap.schemas.net.alarms import AlarmInfo
+from webmap.schemas.net.alarms import AlarmInfo, AlarmList, UncheckedInfo
 
 router = noun_router("alarms")
 
@@ -18,7 +18,7 @@ def list_alarms(
     caller: SignedIn,
     period: Annotated[str, Query(max_length=8, examples=["2026-W37"])],
     division: Annotated[str | None, Query(description="12-digit code; none: the own area.")] = None,
-) -> list[AlarmInfo]:
+) -> AlarmList:
     """Never a punishment, never part of a score."""
     with caller.transaction() as session:
         found = service.signs(
@@ -29,4 +29,7 @@ def list_alarms(
             profile=caller.runtime.settings.policy_profile,
             now=caller.now(),
         )
-    return [AlarmInfo.model_validate(sign) for sign in found]
+    return AlarmList(
+        items=[AlarmInfo.model_validate(sign) for sign in found.signs],
+        unchecked=[UncheckedInfo.model_validate(each) for each in found.unchecked],
+    )
