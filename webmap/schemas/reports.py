@@ -118,3 +118,4 @@ class ReceiptInfo(Answer):
     sent_at: Moment
     signed_at: Moment | None
     signed_by_name: str | None = Field(description="Null where only units are shown.")
+    is_own: bool = Field(description="Whether the reader may sign for the office.")

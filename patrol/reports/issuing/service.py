@@ -54,6 +54,8 @@ class ReceiptView:
     sent_at: datetime
     signed_at: datetime | None
     signed_by_name: str | None
+    is_own: bool
+    """Whether the reader may sign for the office."""
 
 
 def review_bulletin(
@@ -182,8 +184,9 @@ def receipts_of(
     require(actor, "report.view")
     _issued(session, bulletin_id)
     shows_persons = ranking_policy().ranks_persons[profile]
+    own = store.own_receipt_ids(session, bulletin_id, actor.account_id)
     return tuple(
-        _receipt_view(receipt, shows_persons=shows_persons)
+        _receipt_view(receipt, shows_persons=shows_persons, is_own=receipt.receipt_id in own)
         for receipt in store.receipts_of(session, bulletin_id)
     )
 
@@ -217,7 +220,7 @@ def sign_receipt(
                 facts={"number": row.number, "office": receipt.post_title},
             )
     session.flush()
-    return tuple(_receipt_view(receipt, shows_persons=True) for receipt in mine)
+    return tuple(_receipt_view(receipt, shows_persons=True, is_own=True) for receipt in mine)
 
 
 def errata_facts(session: Session, kind: str, division_code: str, bulletin_id: UUID) -> list[Facts]:
@@ -316,7 +319,7 @@ def _erratum_view(row: BulletinErratumRow) -> ErratumView:
     )
 
 
-def _receipt_view(row: BulletinReceiptRow, *, shows_persons: bool) -> ReceiptView:
+def _receipt_view(row: BulletinReceiptRow, *, shows_persons: bool, is_own: bool) -> ReceiptView:
     return ReceiptView(
         row.receipt_id,
         row.division_code,
@@ -325,4 +328,5 @@ def _receipt_view(row: BulletinReceiptRow, *, shows_persons: bool) -> ReceiptVie
         row.sent_at,
         row.signed_at,
         row.signed_by_name if shows_persons else None,
+        is_own,
     )

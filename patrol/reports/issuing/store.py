@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import Select, select, text, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
@@ -84,13 +84,23 @@ def unsigned(session: Session, since: datetime) -> list[RowMapping]:
 
 def own_receipts(session: Session, bulletin_id: UUID, account_id: UUID) -> list[BulletinReceiptRow]:
     """Receipts that an account may sign: as holder or deputy of the office; locked."""
-    statement = (
-        select(BulletinReceiptRow)
+    statement = select(BulletinReceiptRow).where(
+        BulletinReceiptRow.receipt_id.in_(_own_ids(bulletin_id, account_id))
+    )
+    return list(session.scalars(statement.with_for_update()))
+
+
+def own_receipt_ids(session: Session, bulletin_id: UUID, account_id: UUID) -> set[UUID]:
+    """Which receipts an account may sign."""
+    return set(session.scalars(_own_ids(bulletin_id, account_id)))
+
+
+def _own_ids(bulletin_id: UUID, account_id: UUID) -> Select[tuple[UUID]]:
+    return (
+        select(BulletinReceiptRow.receipt_id)
         .join(PostRow, PostRow.post_id == BulletinReceiptRow.post_id)
         .where(
             BulletinReceiptRow.bulletin_id == bulletin_id,
             (PostRow.holder_account_id == account_id) | (PostRow.deputy_account_id == account_id),
         )
-        .with_for_update(of=BulletinReceiptRow)
     )
-    return list(session.scalars(statement))

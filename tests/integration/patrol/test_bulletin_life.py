@@ -116,6 +116,8 @@ def test_offices_sign_for_a_bulletin_once_each(net) -> None:  # type: ignore[no-
     listed = read(net, "manager", issuing.receipts_of, identity)
     # Offices of the county alone; chiefs and grid officers get no rankings.
     assert [row.post_title for row in listed] == ["孟州市执法大队", "西虢镇自然资源所"]
+    assert [row.is_own for row in listed] == [False, False]
+    assert [row.is_own for row in read(net, "county", issuing.receipts_of, identity)] == [True, False]
     net.at(2026, 9, 14, 9, 30)
     (signed,) = net.do("station", service.sign_receipt, identity)
     net.at(2026, 9, 15, 9, 30)

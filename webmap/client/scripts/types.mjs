@@ -4,9 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 /** Answers and bodies that the client uses; whatever they are made of comes along. */
 const ROOTS = [
-  'AuditHead', 'CaseFileInfo', 'CasePapers', 'CaseTable', 'CustodyList', 'DecisionBody', 'EvidenceDetail', 'EvidenceReceipt',
-  'FieldsBody', 'FullJudgement', 'HeldList', 'LayerVersionRow', 'ObjectionBody', 'ObjectionList', 'PaperDetailInfo', 'PartyBody',
-  'PatchPieces', 'PauseBody', 'ReplayInfo', 'ReviewBody', 'ServiceBody', 'SettleBody', 'WarningList', 'WhatIfBody', 'WhatIfInfo',
+  'AlarmList', 'AuditHead', 'CaseFileInfo', 'CasePapers', 'CaseTable', 'CustodyList', 'DecisionBody', 'ErratumForm', 'ErratumInfo', 'EvidenceDetail', 'EvidenceReceipt',
+  'FieldsBody', 'FindingForm', 'FullJudgement', 'HeldList', 'LayerVersionRow', 'LotteryInfo', 'ObjectionBody', 'ObjectionList', 'OwnTicket',
+  'PaperDetailInfo', 'PartyBody',
+  'PatchPieces', 'PauseBody', 'ReceiptInfo', 'ReplayInfo', 'ReviewBody', 'ServiceBody', 'SettleBody', 'WarningList', 'WhatIfBody', 'WhatIfInfo',
 ]
 const KNOWN = { Geometry: 'GeoJsonGeometry' }
 const target = new URL('../src/shared/api/casework.ts', import.meta.url)

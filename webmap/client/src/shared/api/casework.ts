@@ -1,6 +1,26 @@
 // Made by scripts/types.mjs from the OpenAPI description: change that, not this.
 import type { GeoJsonGeometry } from './types'
 
+/** Something to look at; nothing follows from it by itself. */
+export interface AlarmInfo {
+  /** bulk_closing | same_photo | closed_unvisited | near_road */
+  key: string
+  division_code: string
+  zh: string
+  en: string
+  /** Numbers of the cases behind it, or ids of outings. */
+  items: string[]
+  item_kind: 'patch' | 'patrol'
+  /** What there is to say of each item; empty where numbers say all. */
+  notes: string[]
+}
+
+/** Signs of a period, and what could not be looked for. */
+export interface AlarmList {
+  items: AlarmInfo[]
+  unchecked: UncheckedInfo[]
+}
+
 /** Area in one layer, before and after; 亩 not rounded. */
 export interface AreaChangeInfo {
   key: string
@@ -179,6 +199,50 @@ export interface DifferenceInfo {
   again: unknown
 }
 
+/** A closed case that could be drawn. */
+export interface DrawableCase {
+  number: string
+  county_code: string
+  closed_on: string
+}
+
+/** A correction of one number. */
+export interface ErratumForm {
+  /** kpis.KEY, indicators.KEY, townships.CODE.KEY */
+  number: string
+  /** A share as 0 to 1. */
+  should_be: number | null
+  reason: string
+  /** Patches, papers, records that prove it. */
+  evidence: string[]
+}
+
+/** One number put right. */
+export interface ErratumInfo {
+  erratum_id: string
+  number: string
+  name: string
+  /** % marks a share of 0 to 1. */
+  unit: string
+  was: number | null
+  should_be: number | null
+  reason: string
+  evidence: string[]
+  noted_at: string
+  /** The later bulletin that prints it. */
+  told_in: string | null
+}
+
+/** Share of all closed cases that are truly put right, with an interval; null where nobody was there. */
+export interface EstimateInfo {
+  rate: number | null
+  low: number | null
+  high: number | null
+  looked_at: number
+  upheld: number
+  population: number
+}
+
 /** One piece of evidence, everything that is known of it. */
 export interface EvidenceDetail {
   evidence_id: string
@@ -247,6 +311,16 @@ export interface Finding {
   factor: number
   weight: number
   text: string
+}
+
+/** What the officer of the other county found. */
+export interface FindingForm {
+  outcome: string
+  /** Wanted unless all is as it should be. */
+  note: string
+  /** Where the officer stood. */
+  lonlat: [number, number] | null
+  accuracy_m: number | null
 }
 
 /** One revision with everything that explains it. The system suggests; a person decides. */
@@ -329,6 +403,19 @@ export interface LevelArea {
   name: string
   area_m2: number
   mu: number
+}
+
+/** A week's lottery with everything that lets anybody draw it again. */
+export interface LotteryInfo {
+  week: string
+  /** SHA-256 of the week and the head of the audit chain. */
+  seed: string
+  audit_seq: number
+  audit_hash: string
+  drawn_at: string
+  population: DrawableCase[]
+  tickets: TicketInfo[]
+  estimate: EstimateInfo
 }
 
 /** One row of the transition table. */
@@ -415,6 +502,26 @@ export interface OfferInfo {
   needs_served: boolean
   is_ready: boolean
   obstacles: ObstacleInfo[]
+}
+
+/** A ticket of the caller's, with the place that is to be visited. */
+export interface OwnTicket {
+  ticket_id: string
+  number: string
+  division_name: string
+  /** The county whose officer looks. */
+  by_division_name: string
+  /** Null where only units are shown. */
+  holder_name: string | null
+  due_at: string
+  outcome: string | null
+  outcome_name: string | null
+  /** From the outline to where the officer stood. */
+  distance_m: number | null
+  found_at: string | null
+  /** Place, outline (GeoJSON, EPSG:4490), area, day of closing. */
+  brief: Record<string, unknown>
+  note: string | null
 }
 
 /** One paper with its fields, its versions, and what the caller may do with it now. */
@@ -611,6 +718,20 @@ export interface ReasonInfo {
   name: string
 }
 
+/** One office a bulletin went to. */
+export interface ReceiptInfo {
+  receipt_id: string
+  division_code: string
+  division_name: string
+  post_title: string
+  sent_at: string
+  signed_at: string | null
+  /** Null where only units are shown. */
+  signed_by_name: string | null
+  /** Whether the reader may sign for the office. */
+  is_own: boolean
+}
+
 /** A judgement made again from its stored inputs and rules. */
 export interface ReplayInfo {
   number: string
@@ -721,6 +842,23 @@ export interface StateInfo {
   owner: string
 }
 
+/** A drawn case: who looks at it again, and what was found. No place: readers may be of other counties. */
+export interface TicketInfo {
+  ticket_id: string
+  number: string
+  division_name: string
+  /** The county whose officer looks. */
+  by_division_name: string
+  /** Null where only units are shown. */
+  holder_name: string | null
+  due_at: string
+  outcome: string | null
+  outcome_name: string | null
+  /** From the outline to where the officer stood. */
+  distance_m: number | null
+  found_at: string | null
+}
+
 /** A transfer to another authority, with its receipt. */
 export interface TransferInfo {
   authority: string
@@ -733,6 +871,16 @@ export interface TransferInfo {
   receipt_no: string | null
   received_on: string | null
   status: 'waiting' | 'received' | 'refused'
+}
+
+/** A sign that could not be looked for in some counties: silence there says nothing. */
+export interface UncheckedInfo {
+  key: string
+  /** no_roads | no_fields */
+  reason: string
+  zh: string
+  en: string
+  division_codes: string[]
 }
 
 /** One warning or escalation told to a named person. */
