@@ -95,7 +95,7 @@ def own_receipt_ids(session: Session, bulletin_id: UUID, account_id: UUID) -> se
     return set(session.scalars(_own_ids(bulletin_id, account_id)))
 
 
-def _own_ids(bulletin_id: UUID, account_id: UUID) -> Select[tuple[UUID]]:
+def _own_ids(bulletin_id: UUID, account_id: UUID) -> Select[UUID]:
     return (
         select(BulletinReceiptRow.receipt_id)
         .join(PostRow, PostRow.post_id == BulletinReceiptRow.post_id)
