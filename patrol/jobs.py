@@ -149,6 +149,8 @@ def run_clocks(runtime: Runtime) -> ClockReport:
 
     with runtime.database.transaction(runtime.system) as session:
         report = service.run_clocks(session, runtime.system, now=runtime.clock())
+    for patch_id, code in report.failed:
+        log.error("patrol.clocks.case_failed", patch_id=str(patch_id), code=code)
     log.info("patrol.clocks.run", escalated=len(report.escalated), warned=len(report.warned))
     return report
 

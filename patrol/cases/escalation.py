@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from foundation.access import Actor, require
-from foundation.errors import Conflict
+from foundation.errors import Conflict, LandwardenError
 from patrol.cases import store
 from patrol.cases.alerts.service import escalate_others, tell_warnings
 from patrol.cases.assignments import Step
@@ -29,12 +31,19 @@ HIGHEST_VISITOR_TIER = 3
 
 @dataclass
 class ClockReport:
-    """What one run of the clocks did: escalated and to whom, warned of, resumed, given to others."""
+    """What one run of the clocks did: escalated and to whom, warned of, resumed, given to others.
+
+    Attributes
+    ----------
+    failed : list of (UUID, str)
+        Cases that could not be escalated, and the code of the error: the others are, all the same.
+    """
 
     escalated: list[tuple[UUID, str]] = field(default_factory=list)
     warned: list[tuple[UUID, str]] = field(default_factory=list)
     resumed: list[UUID] = field(default_factory=list)
     rehomed: list[UUID] = field(default_factory=list)
+    failed: list[tuple[UUID, str]] = field(default_factory=list)
 
 
 def run_clocks(session: Session, actor: Actor, *, now: datetime) -> ClockReport:
@@ -46,27 +55,39 @@ def run_clocks(session: Session, actor: Actor, *, now: datetime) -> ClockReport:
     touched = set()
     for row in store.overdue_assignments(session, now):
         if row.kind in {"hand_down", "verify"} and row.patch_id not in touched:
-            name = _escalate_assignment(session, actor, row, now=now)
-            if name:
+            escalate = partial(_escalate_assignment, session, actor, row, now=now)
+            if _tried(session, report, row.patch_id, escalate):
                 touched.add(row.patch_id)
-                report.escalated.append((row.patch_id, name))
     for case in store.running_cases(session):
         if case.due_at is None or case.state in FINAL_STATES or case.patch_id in touched:
             continue
         if case.due_at < now:
-            name = _escalate_case(session, actor, case.patch_id, now=now)
-            if name:
-                report.escalated.append((case.patch_id, name))
+            escalate = partial(_escalate_case, session, actor, case.patch_id, now=now)
+            _tried(session, report, case.patch_id, escalate)
     report.escalated += escalate_others(session, actor, now=now)
     report.warned = [*tell_warnings(session, actor, now=now)]
     return report
+
+
+def _tried(session: Session, report: ClockReport, patch_id: UUID, escalate: Callable[[], str | None]) -> bool:
+    """Escalate one case; what is wrong with it stays its own matter."""
+    try:
+        with session.begin_nested():
+            name = escalate()
+    except LandwardenError as error:
+        report.failed.append((patch_id, error.code))
+        return False
+    if name is None:
+        return False
+    report.escalated.append((patch_id, name))
+    return True
 
 
 def _escalate_assignment(session: Session, actor: Actor, row: AssignmentRow, *, now: datetime) -> str | None:
     """Give an overdue assignment to the deputy, then to the tier above; the name of who has it now."""
     case = locked_case(session, actor, row.patch_id)
     session.refresh(row)
-    if row.status not in {"sent", "signed"} or row.due_at >= now:
+    if row.status not in {"sent", "signed"} or row.due_at >= now or case.pause_id is not None:
         return None
     if case.state not in {"dispatched", "to_verify"}:
         return None
@@ -104,6 +125,8 @@ def _escalate_case(session: Session, actor: Actor, patch_id: UUID, *, now: datet
     """Tell the deputy, then hand the ownership to the tier above; the deadline stays missed."""
     case = locked_case(session, actor, patch_id)
     if case.due_at is None or case.due_at >= now or case.state in FINAL_STATES:
+        return None
+    if case.pause_id is not None:  # it was late when its clock was stopped: that is told when it goes on
         return None
     post = net.get_post(session, case.owner_post_id)
     if case.escalated_at is not None and not clock_table().escalates_again(

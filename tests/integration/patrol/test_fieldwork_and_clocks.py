@@ -13,9 +13,11 @@ from PIL import Image
 
 from foundation.calendar import SHANGHAI
 from foundation.errors import Conflict, InvalidInput, NotAllowed
-from patrol import service
+from patrol import casework, service
+from patrol.cases import escalation
 from patrol.service import EvidenceClaim, VisitBody
 from patrol.visits.visits import wgs84_to_gcj02
+from tests.integration.patrol.test_case_life import walk_to_judge
 
 
 def _picture() -> bytes:
@@ -190,3 +192,35 @@ def test_an_overdue_desk_escalates_to_the_city_and_stays_overdue(net) -> None:  
     detail = net.do("city", service.case_detail, patch_id, undo_minutes=10)
     assert detail.row.remaining_wd == -3
     assert detail.row.owner_name == "支队甲"
+
+
+def test_a_case_paused_when_it_was_late_holds_up_nobody_elses_clock(net) -> None:  # type: ignore[no-untyped-def]
+    late, other = net.add_patch(), net.add_patch(at=(112.752, 34.952))
+    walk_to_judge(net, late)
+    net.at(2026, 12, 1, 9, 0)
+    net.do("county", casework.pause_case, late, reason_code="appraisal")
+    with net.runtime.database.transaction(net.runtime.system) as session:
+        report = service.run_clocks(session, net.runtime.system, now=net.clock())
+    assert [patch_id for patch_id, _ in report.escalated] == [other]
+    assert report.failed == []
+    net.do("county", casework.resume_case, late)
+    with net.runtime.database.transaction(net.runtime.system) as session:
+        report = service.run_clocks(session, net.runtime.system, now=net.clock())
+    assert late in {patch_id for patch_id, _ in report.escalated}
+
+
+def test_a_case_that_cannot_be_escalated_is_named_and_the_others_go_on(net, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    broken, other = net.add_patch(), net.add_patch(at=(112.752, 34.952))
+    net.at(2026, 12, 1, 9, 0)
+    real = escalation.locked_case
+
+    def locked(session, actor, patch_id, **more):  # type: ignore[no-untyped-def]
+        if patch_id == broken:
+            raise Conflict("patrol.case.paused", action="escalate", action_name="")
+        return real(session, actor, patch_id, **more)
+
+    monkeypatch.setattr(escalation, "locked_case", locked)
+    with net.runtime.database.transaction(net.runtime.system) as session:
+        report = service.run_clocks(session, net.runtime.system, now=net.clock())
+    assert report.failed == [(broken, "patrol.case.paused")]
+    assert [patch_id for patch_id, _ in report.escalated] == [other]
