@@ -415,4 +415,4 @@ def test_cases_walked_at_random_through_the_services(net: Net) -> None:
     )
     print(dict(counts.most_common()))  # noqa: T201  # shown by -s and on failure
     assert counts["not offered, refused"]
-    assert counts["sign"] + counts["forward"] + counts["visit"]
+    assert len([key for key in counts if key.startswith("in ")]) >= 5, "the walk stays where it is"
