@@ -9,9 +9,13 @@ export type Kind = 'weekly_bulletin' | 'monthly_ranking'
 /** The workbook of a week comes with its own kind. */
 const COMPANIONS: Record<Kind, string[]> = { weekly_bulletin: ['weekly_bulletin', 'weekly_ranking'], monthly_ranking: ['monthly_ranking'] }
 
-/** Which of the two pages: `#/quality`, or the bulletins. */
-export const isQuality = ref(location.hash.startsWith('#/quality'))
-window.addEventListener('hashchange', () => (isQuality.value = location.hash.startsWith('#/quality')))
+const PAGES = ['quality', 'lottery', 'alarms'] as const
+export type PageKey = 'bulletins' | (typeof PAGES)[number]
+
+/** Which page: `#/quality`, `#/lottery`, `#/alarms`, or the bulletins. */
+const pageOf = (hash: string): PageKey => PAGES.find((each) => hash.startsWith(`#/${each}`)) ?? 'bulletins'
+export const page = ref<PageKey>(pageOf(location.hash))
+window.addEventListener('hashchange', () => (page.value = pageOf(location.hash)))
 
 export const kind = ref<Kind>('weekly_bulletin')
 export const period = ref('')
@@ -40,6 +44,9 @@ export const periods = computed(() => {
   const known = kind.value === 'weekly_bulletin' ? (config.value?.periods.weeks ?? []) : (config.value?.periods.months ?? [])
   return [...new Set([...known, ...series.value.map((each) => each.period)])].sort().reverse()
 })
+
+export const weeks = computed(() => [...(config.value?.periods.weeks ?? [])].sort().reverse())
+export const months = computed(() => [...(config.value?.periods.months ?? [])].sort().reverse())
 
 /** Where no bulletin was drafted: the rankings as they stand. */
 export const liveUnits = shallowRef<RankingRow[]>([])
@@ -89,12 +96,6 @@ function choosePeriod(): void {
 export function followChoices(): void {
   watch(kind, choosePeriod)
   watch([period, kind, area], () => void loadLive())
-}
-
-export function stepPeriod(delta: 1 | -1): void {
-  const at = periods.value.indexOf(period.value)
-  const next = periods.value[at - delta]
-  if (next) period.value = next
 }
 
 export async function review(note: string): Promise<void> {
