@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from patrol.cases.cases import transitions
+from patrol.cases.dossier.english import english_names
 from patrol.cases.dossier.printed import case_states_page
 from patrol.cases.dossier.service import (
     case_file,
@@ -75,5 +76,6 @@ def described_table() -> dict[str, Any]:
         },
         "fact_names": dict(table.fact_names),
         "pauses": [{"code": rule.key, "name": rule.zh} for rule in pause_rules().values()],
+        "names_en": {named: dict(names) for named, names in english_names().items()},
         "objection_kinds": {key: rule.reason_kind for key, rule in objection_table().rules.items()},
     }

@@ -50,6 +50,16 @@ DISPLAY_NAMES = {
     "closed": "已销号",
     "dismissed": "合法/排除",
 }
+REASON_KINDS = {
+    "withdraw_objection": "objection_withdrawn",
+    "reject_objection": "objection_rejected",
+    "uphold_objection": "objection_upheld",
+    "uphold_dismissing": "objection_upheld",
+    "resume": "resume",
+    "reassign": "reassign",
+    "escalate": "overdue",
+}
+"""Reasons of moves that the platform or an objection gives; those of the others stand in the table."""
 STATUS_SETS = {
     "open": ("sent", "signed"),
     "waiting": ("waiting",),
@@ -183,6 +193,7 @@ def legal_actions(session: Session, actor: Actor, case: CaseRow, *, now: datetim
         LegalAction(
             move.action,
             move.zh,
+            move.en,
             move.via,
             move.reason_kind is not None,
             move.reason_kind,
@@ -316,6 +327,7 @@ def _patch_row(row: RowMapping, now: datetime) -> PatchListRow:
 
 def _entry(event: CaseEventRow) -> TimelineEntry:
     shown = {key: value for key, value in event.facts.items() if key not in {"before", "assignments"}}
+    kind = _reason_kind(event)
     return TimelineEntry(
         event.at,
         event.actor_name,
@@ -324,12 +336,21 @@ def _entry(event: CaseEventRow) -> TimelineEntry:
         event.from_state,
         event.to_state,
         event.reason_code,
-        reason_name(event.reason_code),
+        reason_name(event.reason_code, kind),
+        kind,
         event.note,
         event.version,
         event.undone_by is not None,
         shown,
     )
+
+
+def _reason_kind(event: CaseEventRow) -> str | None:
+    """Which reasons the reason of an event is one of: the same code may stand in several."""
+    if event.action == "raise_objection":
+        return f"objection_{event.facts.get('kind')}"
+    known = REASON_KINDS.get(event.action)
+    return known or next((m.reason_kind for m in transitions().moves if m.action == event.action), None)
 
 
 def _assignment(row: RowMapping, now: datetime) -> AssignmentView:

@@ -78,6 +78,7 @@ class TimelineEntry:
     to_state: str
     reason_code: str | None
     reason_name: str | None
+    reason_kind: str | None
     note: str | None
     version: int
     is_undone: bool
@@ -172,6 +173,7 @@ class LegalAction:
 
     action: str
     name: str
+    name_en: str
     via: str
     needs_reason: bool
     reason_kind: str | None

@@ -55,7 +55,7 @@ def read_config(caller: SignedIn) -> Config:
         states=[StateName(key=key, zh=zh, en=en) for key, (zh, en) in STATES.items()],
         layers=layers,
         violations=[_violation(row) for row in detection.violations(now)],
-        reasons=[ReasonName(kind=row.kind, code=row.code, zh=row.zh) for row in patrol.all_reasons()],
+        reasons=[ReasonName.model_validate(row._asdict()) for row in patrol.all_reasons()],
         periods=_periods(first_day, now),
     )
 

@@ -131,6 +131,8 @@ class TimelineInfo(Answer):
     action_name: str
     from_state: str | None
     to_state: str
+    reason_kind: str | None = Field(description="Kind of `reason_code`: with it the name in `case-table`.")
+    reason_code: str | None
     reason_name: str | None
     note: str | None
     is_undone: bool

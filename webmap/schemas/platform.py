@@ -65,6 +65,7 @@ class ReasonName(Answer):
     kind: str = Field(examples=["dismiss"])
     code: str
     zh: str
+    en: str
 
 
 class Periods(Answer):

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { askedFacts, canJudge, verdictsOf } from '@/officer/drawer/verdictForm'
 import type { PatchAction, PatchDetail } from '@/shared/api/types'
 
-const move = (action: string): PatchAction => ({ action, name: action, via: 'move', needs_reason: false, reason_kind: null })
+const move = (action: string): PatchAction => ({ action, name_en: 'en', name: action, via: 'move', needs_reason: false, reason_kind: null })
 const required = (action: string, stage: string | null = null): string[] =>
   askedFacts(move(action), stage).filter((fact) => fact.isRequired).map((fact) => fact.name)
 

@@ -3,6 +3,7 @@ import { bodyOf, canJudge, lacking, otherMoves, reasonsFor, startForm } from '@/
 import type { Config, PatchAction, PatchDetail } from '@/shared/api/types'
 
 const action = (name: string, reasonKind: string | null = null): PatchAction => ({
+  name_en: 'en',
   action: name, name, via: name.startsWith('judge_') ? 'verdict' : 'move', needs_reason: reasonKind !== null, reason_kind: reasonKind,
 })
 const dispatch: PatchAction = {

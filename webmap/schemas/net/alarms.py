@@ -20,9 +20,7 @@ class AlarmInfo(Answer):
     en: str
     items: list[str] = Field(description="Numbers of the cases behind it, or ids of outings.")
     item_kind: Literal["patch", "patrol"]
-    notes: list[str] = Field(
-        description="What there is to say of each item; empty where numbers say all."
-    )
+    notes: list[str] = Field(description="What there is to say of each item; empty where numbers say all.")
 
 
 class UncheckedInfo(Answer):

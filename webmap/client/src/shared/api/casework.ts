@@ -106,6 +106,8 @@ export interface CaseTable {
   pauses: ReasonInfo[]
   /** Kind of objection -> kind of reason it takes. */
   objection_kinds: Record<string, string>
+  /** English names: of `moves` by `action/to_state`, of `reasons` by `kind/code`, of states, stages, clocks, pauses, objections, facts, duties and statuses by their keys. */
+  names_en: Record<string, Record<string, string>>
   /** What an objection to the class may correct it to. */
   change_classes: ReasonInfo[]
 }

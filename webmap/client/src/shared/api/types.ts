@@ -174,6 +174,8 @@ export interface TimelineEntry {
   action_name: string
   from_state: string | null
   to_state: string | null
+  reason_kind: string | null
+  reason_code: string | null
   reason_name: string | null
   note: string | null
   is_undone: boolean
@@ -236,6 +238,7 @@ export interface DispatchTarget {
 export interface PatchAction {
   action: string
   name: string
+  name_en: string
   /** By which endpoint it is made. */
   via: 'move' | 'verdict' | 'dispatch'
   needs_reason: boolean
