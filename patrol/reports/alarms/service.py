@@ -77,12 +77,14 @@ def _walkers(
         area = prefix if len(prefix) > len(county) else county
         found = _roadside_in(session, area)
         if isinstance(found, str):
-            lacking.setdefault(found, []).append(f"{county}000000")
+            lacking.setdefault(found, []).append(divisions().get(f"{county}000000").name)
             continue
         walkers += _walkers_in(session, actor, area, found, (asked.starts_at, end))
     if not counties:
-        lacking["no_fields"] = [prefix.ljust(12, "0")]
-    return walkers, tuple(unchecked("near_road", reason, codes) for reason, codes in sorted(lacking.items()))
+        lacking["no_fields"] = [divisions().get(prefix.ljust(12, "0")).name]
+    return walkers, tuple(
+        unchecked("near_road", reason, places) for reason, places in sorted(lacking.items())
+    )
 
 
 def _roadside_in(session: Session, prefix: str) -> Roadside | str:

@@ -67,13 +67,13 @@ class Sign(NamedTuple):
 
 
 class Unchecked(NamedTuple):
-    """A sign that could not be looked for in some counties, and why: silence there says nothing."""
+    """A sign that could not be looked for in some counties (by name), and why: silence there says nothing."""
 
     key: str
     reason: str
     zh: str
     en: str
-    division_codes: tuple[str, ...]
+    places: tuple[str, ...]
 
 
 @lru_cache(maxsize=1)
@@ -179,10 +179,10 @@ def _outing_note(outing: AlongRoad) -> str:
     return f"{moment:%Y-%m-%d %H:%M}　{outing.walked_m / 1000.0:.1f}千米，沿路{share:.0%}"
 
 
-def unchecked(key: str, reason: str, division_codes: Sequence[str]) -> Unchecked:
+def unchecked(key: str, reason: str, places: Sequence[str]) -> Unchecked:
     """A sign that could not be looked for, with its reason in words."""
     words = alarm_policy()["unchecked"][reason]
-    return Unchecked(key, reason, words["zh"], words["en"], tuple(division_codes))
+    return Unchecked(key, reason, words["zh"], words["en"], tuple(places))
 
 
 def _sign(key: str, division_code: str, items: Iterable[str], **told: Any) -> Sign:

@@ -323,7 +323,7 @@ def _receipt_view(row: BulletinReceiptRow, *, shows_persons: bool, is_own: bool)
     return ReceiptView(
         row.receipt_id,
         row.division_code,
-        divisions().full_name(row.division_code),
+        divisions().full_name(row.division_code) or divisions().get(row.division_code).name,
         row.post_title,
         row.sent_at,
         row.signed_at,

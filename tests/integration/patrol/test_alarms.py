@@ -137,7 +137,7 @@ def test_who_keeps_to_the_road_is_told_and_who_walks_the_fields_is_not(net) -> N
     assert (nowhere.signs, [row.reason for row in nowhere.unchecked]) == ((), ["no_fields"])
     survey(net, FIELD)
     (missing,) = net.do("county", service.signs, period="2026-W37").unchecked
-    assert (missing.reason, missing.division_codes) == ("no_roads", ("410883000000",))
+    assert (missing.reason, missing.places) == ("no_roads", ("孟州市",))
     assert missing.zh.startswith("无道路图层")
     survey(net, FIELD, ROAD)
     found = net.do("city", service.signs, period="2026-W37")

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { correctable, numberFrom, shownNumber } from '@/report/errata'
-import { readFacts } from '@/report/facts'
+import { correctable, isWithin, numberFrom, shownNumber } from '@/report/errata'
+import { periodsBack, readFacts } from '@/report/facts'
 import { drawAgain, middleOf } from '@/report/lottery/drawing'
 import { placeFrom } from '@/report/lottery/place'
 import type { LotteryInfo } from '@/shared/api/casework'
@@ -43,6 +43,17 @@ describe('what is typed', () => {
     expect(numberFrom('12', '个')).toBe(12)
     expect(['', '-1', 'x'].map((typed) => numberFrom(typed, '个'))).toEqual([null, null, null])
     expect([shownNumber(0.865, '%'), shownNumber(12, '个'), shownNumber(null, '%')]).toEqual(['86.5%', '12个', '—'])
+  })
+  it('belongs to an area by its code', () => {
+    expect(isWithin('410883000000', '410800000000')).toBe(true)
+    expect(isWithin('410883105000', '410883000000')).toBe(true)
+    expect(isWithin('410800000000', '410883000000')).toBe(false)
+    expect(isWithin('410883000000', '')).toBe(false)
+  })
+  it('goes back over the turn of a year', () => {
+    expect(periodsBack('2027-W02', 4)).toEqual(['2027-W02', '2027-W01', '2026-W53', '2026-W52'])
+    expect(periodsBack('2026-02', 3)).toEqual(['2026-02', '2026-01', '2025-12'])
+    expect(periodsBack('', 3)).toEqual([])
   })
   it('names numbers as the server does', () => {
     const facts = readFacts({

@@ -30,7 +30,7 @@ class UncheckedInfo(Answer):
     reason: str = Field(examples=["no_roads"], description="no_roads | no_fields")
     zh: str
     en: str
-    division_codes: list[str]
+    places: list[str] = Field(description="Names of the counties.", examples=[["孟州市"]])
 
 
 class AlarmList(Answer):

@@ -27,6 +27,9 @@ export function correctable(facts: Facts): { name: string; numbers: Correctable[
   ]
 }
 
+/** Whether a division (12 digits) is an area or lies in it. */
+export const isWithin = (code: string, area: string): boolean => area !== '' && code.startsWith(area.replace(/(000){1,2}$/, '').replace(/^(\d{4})00$/, '$1'))
+
 /** What was typed, in the unit that the server keeps; null where it is no number. */
 export function numberFrom(typed: string, unit: string): number | null {
   const text = typed.trim().replace(/[%％]$/, '')

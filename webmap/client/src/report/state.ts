@@ -2,7 +2,7 @@
 import { computed, ref, shallowRef, watch } from 'vue'
 import { api } from '@/shared/api/client'
 import { asProblem } from '@/shared/api/http'
-import { readFacts, seriesOf, type PersonBlock } from './facts'
+import { periodsBack, readFacts, seriesOf, type PersonBlock } from './facts'
 import type { Bulletin, Config, Definition, Problem, RankingRow } from '@/shared/api/types'
 
 export type Kind = 'weekly_bulletin' | 'monthly_ranking'
@@ -45,8 +45,9 @@ export const periods = computed(() => {
   return [...new Set([...known, ...series.value.map((each) => each.period)])].sort().reverse()
 })
 
-export const weeks = computed(() => [...(config.value?.periods.weeks ?? [])].sort().reverse())
-export const months = computed(() => [...(config.value?.periods.months ?? [])].sort().reverse())
+/** Half a year of weeks and a year of months up to the running ones, newest first. */
+export const weeks = computed(() => periodsBack([...(config.value?.periods.weeks ?? [])].sort().at(-1) ?? '', 26))
+export const months = computed(() => periodsBack([...(config.value?.periods.months ?? [])].sort().at(-1) ?? '', 12))
 
 /** Where no bulletin was drafted: the rankings as they stand. */
 export const liveUnits = shallowRef<RankingRow[]>([])

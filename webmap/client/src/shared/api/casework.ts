@@ -882,7 +882,8 @@ export interface UncheckedInfo {
   reason: string
   zh: string
   en: string
-  division_codes: string[]
+  /** Names of the counties. */
+  places: string[]
 }
 
 /** One warning or escalation told to a named person. */
