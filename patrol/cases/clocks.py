@@ -19,9 +19,10 @@ from foundation.calendar import (
     working_days_between,
 )
 from foundation.errors import InvalidInput
+from patrol.cases.cases import add_months
 
 CLOCKS_FILE = Path(__file__).resolve().parents[2] / "data" / "rules" / "clocks.toml"
-UNITS = ("hours", "working_hours", "working_days", "days", "month_end")
+UNITS = ("hours", "working_hours", "working_days", "days", "years", "month_end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,9 @@ class ClockTable:
         if clock.unit == "days":
             day = start.astimezone(SHANGHAI).date() + timedelta(days=int(clock.amount))
             return datetime.combine(day, self.closes, SHANGHAI)
+        if clock.unit == "years":
+            day = add_months(start.astimezone(SHANGHAI).date(), 12 * int(clock.amount))
+            return datetime.combine(day, self.closes, SHANGHAI)
         return self._month_end(start)
 
     def shift(self, unit: str, due_at: datetime, *, paused_at: datetime, resumed_at: datetime) -> datetime:
@@ -124,7 +128,7 @@ class ClockTable:
         if unit == "working_hours":
             return self._add_working_time(resumed_at, self._working_time(paused_at, due_at))
         due, begin, again = (moment.astimezone(SHANGHAI) for moment in (due_at, paused_at, resumed_at))
-        counts = _every_day if unit == "days" else is_working_day
+        counts = _every_day if unit in {"days", "years"} else is_working_day
         left = _counted(begin.date(), due.date(), counts)
         day = again.date()
         if left == 0 and counts(day) and again.time() < due.time():

@@ -60,3 +60,10 @@ def test_papers_are_numbered_and_the_case_was_handed_out_as_a_bundle(rehearsed: 
     numbers = [row["paper_no"] for row in rehearsed["papers"]]
     assert len(numbers) == len(set(numbers)) >= 7
     assert rehearsed["bundle"]["bytes"] > 100_000
+
+
+def test_closed_ground_was_looked_at_and_the_act_has_its_limit(rehearsed: dict[str, Any]) -> None:
+    closed = [row for row in rehearsed["branches"] if row["end_state"] == "closed"]
+    assert sum(rehearsed["counts"]["watch"].values()) >= len(closed) - 1
+    assert rehearsed["counts"]["watch"]["unchanged"] >= 1
+    assert rehearsed["counts"]["limitation"] == "2028-08-20"

@@ -6,11 +6,13 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+import rasterio
 import shapely
 from shapely import affinity
 from sqlalchemy import text
@@ -33,7 +35,7 @@ from patrol.papers.kinds import paper_kinds
 from patrol.service import EvidenceClaim, VerdictBody, VisitBody
 from webmap.demo.photos import draw_photo
 from webmap.demo.rehearsed import ownerless
-from webmap.demo.run import Demonstration
+from webmap.demo.run import COUNTY_DIGITS, Demonstration, work_off
 
 
 @dataclass
@@ -257,11 +259,56 @@ class Rehearsal:
         )
         return self.demo.runtime.blobs.read(rows[0]["chip"])
 
-    def judge(self, patch_id: UUID, kind: str, code: str | None = None, reason: str | None = None) -> None:
+    def judge(
+        self,
+        patch_id: UUID,
+        kind: str,
+        code: str | None = None,
+        reason: str | None = None,
+        *,
+        act_ended_on: date | None = None,
+    ) -> None:
         """The county's officer signs a verdict."""
         reason = reason or {"unlawful": "evidence_clear"}.get(kind)
-        body = VerdictBody(kind, code, reason, "演练：经现场核查认定。")
+        body = VerdictBody(kind, code, reason, "演练：经现场核查认定。", act_ended_on=act_ended_on)
         self.do("officer", patrol.record_verdict, patch_id, body)
+
+    def clock_ends(self, patch_id: UUID, clock: str, day: str) -> str:
+        """The last day of a clock of a case, which is known beforehand.
+
+        Raises
+        ------
+        Defect
+            ``webmap.rehearsal.wrong_clock``.
+        """
+        officer = self.person("officer")
+        with self.demo.runtime.database.transaction(officer) as session:
+            file = casework.case_file(session, officer, patch_id, now=self.now)
+        found = {one.key: one.due_at.astimezone(SHANGHAI).date().isoformat() for one in file.clocks}
+        if found.get(clock) != day:
+            raise Defect(
+                "webmap.rehearsal.wrong_clock", clock=clock, wanted=day, found=found.get(clock) or "-"
+            )
+        return day
+
+    def image_arrives(self, acquired_at: str) -> None:
+        """A later image of the county, the same but for noise, is compared, and watched ground looked at."""
+        earlier = self.demo.files.after
+        later = self.folder / "later.tif"
+        random = np.random.default_rng(2027)
+        with rasterio.open(earlier) as source, rasterio.open(later, "w", **source.profile) as sink:
+            pixels = source.read()
+            noise = np.rint(random.normal(0.0, 3.0, pixels.shape))
+            sink.write(np.where(pixels > 0, np.maximum(pixels + noise, 1), 0).astype(pixels.dtype))
+            sink.update_tags(**{**source.tags(), "ACQUIRED_AT": acquired_at, "CLOUD_PCT": "0"})
+            sink.descriptions = source.descriptions
+        runtime = self.demo.runtime
+        work_off(runtime, [("ingest.import_scene", {"path": str(later), "county_code": COUNTY_DIGITS})])
+        scenes = self.rows(
+            "SELECT scene_id FROM scene WHERE kind = 'satellite' ORDER BY acquired_at DESC, scene_id LIMIT 2"
+        )
+        pair = {"before_scene_id": str(scenes[1]["scene_id"]), "after_scene_id": str(scenes[0]["scene_id"])}
+        work_off(runtime, [("detection.detect", pair), ("patrol.watch_closed", {})])
 
     def move(self, login: str, patch_id: UUID, action: str, reason: str | None = None, **facts: Any) -> None:
         """A move by name."""

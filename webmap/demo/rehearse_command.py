@@ -112,13 +112,14 @@ def show(found: dict[str, Any]) -> None:
             (row["due_at"] or "")[:10],
         )
     console.print(ledger)
-    checks = found["checks"]
+    checks, looks = found["checks"], found["counts"]["watch"]
     console.print(
         f"共 {checks['moves']} 步；无主 {checks['ownerless']}（检查 {found['ownerless_checks']} 次），"
         f"越权流转 {checks['illegal_moves']}，自办自审 {checks['own_work_reviewed']}，"
         f"一人办结 {checks['ended_by_one_person']}，数量不符 {checks['counts_off_by']}，"
         f"应拒已拒 {len(found['refusals'])}，文书 {len(found['papers'])} 份，"
         f"预警 {found['warnings']['warn']} 次，"
+        f"销号后复查影像 {sum(looks.values())} 次（未见变化 {looks.get('unchanged', 0)}），"
         f"审计链{'完整' if checks['audit_chain_holds'] else '断裂'}。用时 {found['seconds']:.0f} 秒。"
     )
 

@@ -67,9 +67,9 @@ def prepare(
     folder = runtime.settings.data_dir / "demo" / f"county-{size}-{seed}"
     files = build_inputs(folder, size=size, seed=seed, progress=progress)
     holders = read_holders(files.posts)
-    _work_off(runtime, _import_jobs(runtime, files), progress)
+    work_off(runtime, _import_jobs(runtime, files), progress)
     accounts = make_accounts(runtime, holders, clock=clock)
-    _work_off(
+    work_off(
         runtime,
         [
             (
@@ -80,10 +80,10 @@ def prepare(
         ],
         progress,
     )
-    _work_off(runtime, _detect_jobs(runtime, files), progress)
-    _work_off(runtime, _register_jobs(files), progress)
-    _work_off(runtime, [("detection.judge", {}), ("patrol.open_cases", {})], progress)
-    _work_off(runtime, [("patrol.import_patrols", {"path": str(files.patrols)})], progress)
+    work_off(runtime, _detect_jobs(runtime, files), progress)
+    work_off(runtime, _register_jobs(files), progress)
+    work_off(runtime, [("detection.judge", {}), ("patrol.open_cases", {})], progress)
+    work_off(runtime, [("patrol.import_patrols", {"path": str(files.patrols)})], progress)
     towers = Towers(runtime, files.cameras, COUNTY)
     return Demonstration(runtime, clock, folder, files, holders, towers)
 
@@ -157,7 +157,7 @@ def open_to_visitors(demo: Demonstration, settings: Settings) -> None:
     last = _last_event(demo.runtime)
     demo.clock.set(max(MORNING_AFTER, last + timedelta(minutes=1)) if last else MORNING_AFTER)
     # What the worker would do within the hour stands before the first visitor comes.
-    _work_off(demo.runtime, [(name, {}) for name in HOURLY], lambda _name, _share: None)
+    work_off(demo.runtime, [(name, {}) for name in HOURLY])
     with working(settings, is_demonstration=True):
         serve(create_app(demo.runtime), settings.host, settings.port)
 
@@ -200,7 +200,11 @@ def _register_jobs(files: CountyFiles) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def _work_off(runtime: Runtime, jobs: list[tuple[str, dict[str, Any]]], progress: Progress) -> None:
+def work_off(
+    runtime: Runtime,
+    jobs: Sequence[tuple[str, dict[str, Any]]],
+    progress: Progress = lambda _name, _share: None,
+) -> None:
     """Put jobs in the queue and run it empty here. Work that stands already is found and left by the jobs.
 
     Raises
@@ -243,7 +247,7 @@ def _close_day(demo: Demonstration) -> None:
         if morning <= today and (kind, period) not in issued:
             jobs.append(("patrol.draft_bulletin", {"kind": kind, "period": period, "division_code": CITY}))
             due.append((kind, period))
-    _work_off(runtime, jobs, lambda _name, _share: None)
+    work_off(runtime, jobs)
     _issue(demo, due)
 
 

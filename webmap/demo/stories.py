@@ -73,6 +73,7 @@ def tell(play: Rehearsal, progress: Callable[[str, float], None]) -> None:
         ("异议", objections),
         ("立案查处", penalty),
         ("移送回执、整改复核、销号", closures),
+        ("销号后复查影像", watched),
         ("再次违法", relapse),
     )
     for number, (name, act) in enumerate(acts, start=1):
@@ -142,8 +143,11 @@ def people_leave(play: Rehearsal, patches: dict[str, UUID]) -> None:
 def judged(play: Rehearsal, patches: dict[str, UUID]) -> None:
     """Verdicts after the visit: what is ordered, filed, transferred."""
     play.at("2026-09-14")
-    for branch in ("penalty", "partly_exceeded", "objection_corrected", "relapsed", "base_corrected"):
+    for branch in ("penalty", "objection_corrected", "relapsed", "base_corrected"):
         play.judge(patches[branch], "unlawful", "L04")
+    # The building stood finished in August: two years later the act can no longer be punished.
+    play.judge(patches["partly_exceeded"], "unlawful", "L04", act_ended_on=date(2026, 8, 20))
+    play.counts["limitation"] = play.clock_ends(patches["partly_exceeded"], "limitation", "2028-08-20")
     play.judge(patches["transferred"], "unlawful", "L05")
     for branch in ("partly_exceeded", "objection_corrected", "relapsed", "base_corrected"):
         play.move("officer", patches[branch], "order_rectification", due_on="2026-10-30")
@@ -300,6 +304,18 @@ def closures(play: Rehearsal, patches: dict[str, UUID]) -> None:
     for branch in ("partly_exceeded", "objection_corrected", "relapsed", "base_corrected"):
         if play.state(patches[branch]) == "rectifying":
             play.rectify_and_close(patches[branch])
+
+
+def watched(play: Rehearsal, patches: dict[str, UUID]) -> None:
+    """In spring an image of the whole county arrives: the ground of what was closed is looked at, unasked."""
+    play.at("2027-03-10")
+    play.image_arrives("2027-03-08T11:10:00+08:00")
+    noted = {row["patch_id"] for row in play.rows("SELECT patch_id FROM case_watch")}
+    closed = {patch_id for patch_id in patches.values() if play.state(patch_id) == "closed"}
+    if not closed <= noted:
+        raise Defect("webmap.rehearsal.not_watched", patches=", ".join(map(play.number, closed - noted)))
+    outcomes = play.rows("SELECT outcome, count(*) AS count FROM case_watch GROUP BY 1 ORDER BY 1")
+    play.counts["watch"] = {row["outcome"]: row["count"] for row in outcomes}
 
 
 def relapse(play: Rehearsal, patches: dict[str, UUID]) -> None:

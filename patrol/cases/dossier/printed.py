@@ -16,6 +16,7 @@ UNITS = {
     "working_hours": "{n} 个办公小时",
     "working_days": "{n} 个工作日",
     "days": "{n} 日",
+    "years": "{n} 年",
     "month_end": "当月最后一个工作日",
 }
 DUTIES = {"bureau": "本单位", "party": "当事人", "limit": "法定期限"}

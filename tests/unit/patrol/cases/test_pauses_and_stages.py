@@ -174,6 +174,12 @@ def test_limits_run_only_from_a_known_day() -> None:
     pause = Held(at("2026-03-03 09:00"), at("2026-06-03 09:00"), "all")
     (limit,) = [c for c in stage_clocks([known], [pause]) if c.key == "limitation"]
     assert limit.due_at.date() == date(2027, 11, 1)
+    leap = mark("judge_unlawful", "2026-09-14 10:00", "to_judge", act_ended_on="2026-08-20")
+    (limit,) = [c for c in stage_clocks([leap], []) if c.key == "limitation"]
+    assert limit.due_at == at("2028-08-20 18:00"), "two years, a leap day among them, are not 730 days"
+    last = mark("judge_unlawful", "2024-03-04 10:00", "to_judge", act_ended_on="2024-02-29")
+    (limit,) = [c for c in stage_clocks([last], []) if c.key == "limitation"]
+    assert limit.due_at.date() == date(2026, 2, 28)
     land = mark(
         "order_rectification", "2026-03-03 10:00", "to_judge", "rectifying", permit_ended_on="2026-01-31"
     )
