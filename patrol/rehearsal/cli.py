@@ -79,6 +79,10 @@ def _tell(result: dict[str, Any]) -> None:
     again = result["regenerated"]
     typer.echo(f"通报、排名 {again['papers']} 份，补传数据后重新生成逐字节一致 {again['same_bytes']} 份")
     opened = result["opened"]
+    pdf = opened["pdf"]
+    if pdf["read"] is not None:
+        missing = len(pdf["missing"])
+        typer.echo(f"PDF {pdf['read']}/{pdf['files']} 个，核对句子和数字 {pdf['said']} 处，缺 {missing} 处")
     if opened["opened"] is None:
         typer.echo("未安装 LibreOffice，文件未打开核对")
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -20,12 +21,13 @@ from foundation.accounts import actor_of_login, create_account
 from foundation.runtime import Runtime
 from patrol import jobs
 from patrol.reports import service as reports
-from patrol.reports.bulletins import rounded
+from patrol.reports.bulletins import Facts, rounded
 from patrol.reports.issuing import service as issuing
 from patrol.reports.rankings import RankingRow
 from patrol.reports.views import BulletinView
 
 SECONDS_MAX = 300
+SPACE = re.compile(r"\s+")
 Line = tuple[Any, ...]
 
 
@@ -96,10 +98,10 @@ def read_back(runtime: Runtime, papers: Sequence[Paper]) -> dict[str, Any]:
     dict
         ``opened``: files that it could open, of ``files``; ``lines`` of rankings compared, of which
         ``different``; ``sentences`` looked for in the text, of which ``missing``. ``opened`` is None
-        where there is no LibreOffice.
+        where there is no LibreOffice. ``pdf``: the same of PDF files (see `read_pdfs`).
     """
     found: dict[str, Any] = {"files": 0, "opened": None, "lines": 0, "different": 0}
-    found |= {"sentences": 0, "missing": 0}
+    found |= {"sentences": 0, "missing": 0, "pdf": read_pdfs(runtime, papers)}
     program = shutil.which("soffice")
     with tempfile.TemporaryDirectory(prefix="landwarden-papers-") as name:
         folder = Path(name)
@@ -118,6 +120,53 @@ def read_back(runtime: Runtime, papers: Sequence[Paper]) -> dict[str, Any]:
         for number, paper in enumerate(papers):
             _compare(paper, saved / f"{number}.xlsx", saved / f"{number}.txt", found)
     return found
+
+
+def read_pdfs(runtime: Runtime, papers: Sequence[Paper]) -> dict[str, Any]:
+    """Read the papers' PDF files and look for all that their facts say: sentences, figures, lines of tables.
+
+    Returns
+    -------
+    dict
+        ``files``; ``read``, None where there is no pdftotext; ``said`` things looked for, ``missing``.
+    """
+    program = shutil.which("pdftotext")
+    found: dict[str, Any] = {"files": 0, "read": None if program is None else 0, "said": 0, "missing": []}
+    for paper in papers:
+        for file in paper.view.files:
+            if not file.name.endswith(".pdf"):
+                continue
+            found["files"] += 1
+            if program is None:
+                continue
+            words = pdf_words(program, runtime.blobs.path(file.sha256))
+            said = said_in(paper.view.facts)
+            found["read"] += 1
+            found["said"] += len(said)
+            found["missing"] += [each for each in said if each not in words]
+    return found
+
+
+def pdf_words(program: str, path: Path) -> str:
+    """All words of a PDF above its foot, without spaces: lines and pages may break anywhere."""
+    area = ["-x", "0", "-y", "0", "-W", "596", "-H", "743"]
+    done = subprocess.run(
+        [program, "-raw", "-nopgbrk", "-enc", "UTF-8", *area, str(path), "-"],
+        check=True,
+        capture_output=True,
+        timeout=SECONDS_MAX,
+    )
+    return SPACE.sub("", done.stdout.decode("utf-8"))
+
+
+def said_in(facts: Facts) -> list[str]:
+    """What a printed bulletin must hold, without spaces: sentences, main figures, lines of the unit table."""
+    counts = ("opened", "dispatched", "verified", "unlawful", "ordered", "closed", "overdue")
+    said = [*facts["summary"], *facts["requirements"], facts["number"], facts["title"]]
+    said += [f"{row['zh']}{row['value']}{row['unit']}" for row in facts["kpis"]]
+    said += [row["name"] + "".join(str(row[key]) for key in counts) for row in facts["townships"]]
+    said += [f"{row['number']}{row['place']}" for row in facts["overdue"][:30]]
+    return [SPACE.sub("", each) for each in said]
 
 
 def _convert(program: str, folder: Path, pattern: str, kind: str) -> None:

@@ -199,13 +199,15 @@ def summary(facts: Facts) -> list[str]:
 
 
 def requirements(facts: Facts) -> list[str]:
-    """What next week must bring, from the facts of this one."""
+    """What the next period must bring, from the facts of this one."""
     kpi = {row["key"]: row for row in facts["kpis"]}
+    is_monthly = facts["kind"].startswith("monthly")
+    following, until = ("下月", "下月10日") if is_monthly else ("下周", "下周三")
     wanted = []
     if kpi["overdue"]["value"]:
         units = sorted({row["township"] for row in facts["overdue"] if row["township"]})
         wanted.append(
-            f"超期未办的{kpi['overdue']['value']}件须于下周三前办结或说明原因，"
+            f"超期未办的{kpi['overdue']['value']}件须于{until}前办结或说明原因，"
             f"由{'、'.join(units[:6])}{'等地' if len(units) > 6 else ''}负责落实。"
         )
     if facts["due_next"]:
@@ -215,7 +217,7 @@ def requirements(facts: Facts) -> list[str]:
     ]
     if absent:
         wanted.append(
-            f"本期未开展有效巡查的田长、山长和网格员共{len(absent)}人，由上一级约谈提醒，下周补齐。"
+            f"本期未开展有效巡查的田长、山长和网格员共{len(absent)}人，由上一级约谈提醒，{following}补齐。"
         )
     if facts["unreported"]:
         wanted.append(f"对未观测区域（{len(facts['unreported'])}处）安排人工巡查，不得以“无变化”上报。")

@@ -26,6 +26,8 @@ from patrol.tables import BulletinRow
 
 log = structlog.get_logger()
 OF = ("post", "township", "county")
+WITH_DOCUMENT = frozenset({"weekly_bulletin", "monthly_ranking"})
+"""Kinds that are printed; a week's ranking is the workbook beside its bulletin."""
 DRAFT_READERS = frozenset({"report.review", "report.issue"})
 
 
@@ -241,7 +243,7 @@ def render(said: Facts, *, at: datetime, blobs: BlobStore) -> list[tuple[str, st
 
     stem = f"{said['title']}{said['period']}"
     files = [(f"{stem}.xlsx", excel.MEDIA_TYPE, excel.ranking_workbook(said, at=at))]
-    if said["kind"] == "weekly_bulletin":
+    if said["kind"] in WITH_DOCUMENT:
         document = word.bulletin_document(said, at=at, picture=picture)
         files.insert(0, (f"{stem}.docx", word.MEDIA_TYPE, document))
         try:

@@ -1,4 +1,4 @@
-"""The weekly bulletin as an official document (公文): red head, sections, tables, before and after."""
+"""A bulletin as an official document (公文): red head, sections, tables, before and after."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from docx import Document
-from docx.enum.table import WD_TABLE_ALIGNMENT
+from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT, WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
@@ -27,6 +27,7 @@ Picture = Callable[[str], bytes | None]
 """Bytes of a chip by its SHA-256; None where it is not at hand."""
 NUMERALS = "一二三四五六七八九十"
 CHART_MAX = 10
+WHOLE_ROWS = 16
 
 
 def bulletin_document(facts: Facts, *, at: datetime, picture: Picture) -> bytes:
@@ -39,6 +40,7 @@ def bulletin_document(facts: Facts, *, at: datetime, picture: Picture) -> bytes:
     style = document.styles["Normal"]
     style.font.name, style.font.size = BODY, Pt(16)
     style.element.rPr.rFonts.set(qn("w:eastAsia"), BODY)
+    style.paragraph_format.space_after = Pt(0)
     _page_number(section.footer.paragraphs[0])
     _masthead(document, facts)
     sections: list[tuple[str, Callable[[Any, Facts], None]]] = [
@@ -71,15 +73,24 @@ def _masthead(document: Any, facts: Facts) -> None:
     number = document.add_paragraph()
     number.alignment = WD_ALIGN_PARAGRAPH.CENTER
     _run(number, facts["number"], size=16)
-    line = document.add_paragraph()
-    _red_line(line)
-    line.alignment = WD_ALIGN_PARAGRAPH.DISTRIBUTE
-    _run(line, f"{facts['issuer']}　　　　{_day(facts['dated'])}", size=14)
+    number.paragraph_format.space_before = Pt(12)
+    sides = document.add_table(rows=1, cols=2)
+    sides.autofit, sides.alignment = False, WD_TABLE_ALIGNMENT.CENTER
+    ends = ((facts["issuer"], WD_ALIGN_PARAGRAPH.LEFT), (_day(facts["dated"]), WD_ALIGN_PARAGRAPH.RIGHT))
+    for place, (words, end) in enumerate(ends):
+        sides.columns[place].width = sides.cell(0, place).width = Mm(78)
+        line = sides.cell(0, place).paragraphs[0]
+        line.alignment = end
+        _run(line, words, size=14)
+    rule = document.add_paragraph()
+    rule.paragraph_format.line_spacing = Pt(4)
+    _red_line(rule)
     title = document.add_paragraph()
     title.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    title.paragraph_format.space_before = Pt(14)
+    title.paragraph_format.space_before = Pt(18)
     _run(title, facts["title"], font=TITLE, size=22)
     period = document.add_paragraph()
+    period.paragraph_format.space_before, period.paragraph_format.space_after = Pt(6), Pt(6)
     period.alignment = WD_ALIGN_PARAGRAPH.CENTER
     _run(period, f"（{facts['title_period']}）", font=SUBHEAD, size=16)
 
@@ -109,10 +120,37 @@ def _overview(document: Any, facts: Facts) -> None:
         for row in facts["indicators"]
     ]
     _caption(document, "表2　指标情况（计算方法见排名表“指标定义”）")
-    _table(document, ("指标", "数值", "分子／分母", "备注"), rows=rates, widths=(52, 44, 36, 24))
+    _table(document, ("指标", "数值", "分子／分母", "备注"), rows=rates, widths=(44, 42, 46, 24))
+
+
+def _counties(document: Any, facts: Facts) -> None:
+    """The ranking of the counties, where the area has several."""
+    rows: Sequence[Facts] = next(
+        (block["rows"] for block in facts["units"] if block["key"] == "counties"), []
+    )
+    if not rows:
+        return
+    _subheading(document, "县（市、区）排名")
+    keys = ("on_time_closure_rate", "self_found_rate", "rectified_rate")
+    _table(
+        document,
+        ("名次", "县（市、区）", "得分", "按期办结率", "自主发现率", "整改到位率", "升降"),
+        [
+            (
+                "—" if row["rank"] is None else str(row["rank"]),
+                row["name"],
+                _score(row["score"], is_small=row["small_sample"]),
+                *("—" if row["rates"].get(key) is None else percent(row["rates"][key]) for key in keys),
+                _change(row["change"]),
+            )
+            for row in rows
+        ],
+        (13, 36, 20, 24, 24, 24, 15),
+    )
 
 
 def _units(document: Any, facts: Facts) -> None:
+    _counties(document, facts)
     if not facts["townships"]:
         _body(document, "本期无乡镇数据。")
         return
@@ -126,7 +164,7 @@ def _units(document: Any, facts: Facts) -> None:
                 *(str(row[key]) for key in ("opened", "dispatched", "verified", "unlawful", "ordered")),
                 str(row["closed"]),
                 str(row["overdue"]),
-                "—" if row["score"] is None else f"{row['score'] * 100:.1f}{'*' if row['is_small'] else ''}",
+                _score(row["score"], is_small=row["is_small"]),
             )
             for row in facts["townships"]
         ],
@@ -175,7 +213,7 @@ def _overdue(document: Any, facts: Facts) -> None:
             )
             for row in shown
         ],
-        (34, 32, 22, 24, 24, 20),
+        (36, 32, 20, 20, 24, 24),
     )
     if len(facts["overdue"]) > len(shown):
         _body(document, f"其余{len(facts['overdue']) - len(shown)}件见明细台账。")
@@ -205,7 +243,7 @@ def _rankings(document: Any, facts: Facts) -> None:
                 )
                 for row in shown
             ],
-            (14, 24, 50, 16, 16, 20, 16),
+            (13, 22, 56, 15, 15, 20, 15),
         )
         if len(rows) > 12:
             _body(document, "表列前8名和后4名，全部名次见排名表。")
@@ -216,8 +254,8 @@ def _typical(document: Any, facts: Facts, picture: Picture) -> None:
         _body(document, "本期无典型图斑。")
     for place, row in enumerate(facts["typical"], start=1):
         _subheading(document, f"（{NUMERALS[place - 1]}）{row['place']}　{row['number']}")
-        _body(document, row["text"])
         before, after = picture(row["before_chip"] or ""), picture(row["after_chip"] or "")
+        _body(document, row["text"], stays_with_next=before is not None and after is not None)
         if before is None or after is None:
             continue
         table = document.add_table(rows=2, cols=2)
@@ -227,6 +265,7 @@ def _typical(document: Any, facts: Facts, picture: Picture) -> None:
         ):
             cell = table.cell(0, column).paragraphs[0]
             cell.alignment = WD_ALIGN_PARAGRAPH.CENTER
+            cell.paragraph_format.keep_with_next = True
             cell.add_run().add_picture(io.BytesIO(data), width=Mm(74))
             under = table.cell(1, column).paragraphs[0]
             under.alignment = WD_ALIGN_PARAGRAPH.CENTER
@@ -250,13 +289,18 @@ def _errata(document: Any, facts: Facts) -> None:
 
 def _requirements(document: Any, facts: Facts) -> None:
     for place, sentence in enumerate(facts["requirements"], start=1):
-        _body(document, f"{place}．{sentence}")
+        # The last one goes with the signature: no page holds a signature alone.
+        is_last = place == len(facts["requirements"])
+        _body(document, f"{place}．{sentence}", stays_with_next=is_last)
 
 
 def _colophon(document: Any, facts: Facts) -> None:
-    for words in (facts["issuer"], _day(facts["dated"])):
+    for place, words in enumerate((facts["issuer"], _day(facts["dated"]))):
         line = document.add_paragraph()
         line.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+        line.paragraph_format.line_spacing = Pt(28)
+        line.paragraph_format.space_before = Pt(0 if place else 28)
+        line.paragraph_format.keep_with_next = True
         _run(line, words)
     note = document.add_paragraph()
     note.paragraph_format.space_before = Pt(18)
@@ -274,6 +318,7 @@ def _heading(document: Any, text: str) -> None:
     line.paragraph_format.first_line_indent = Pt(32)
     line.paragraph_format.space_before = Pt(8)
     line.paragraph_format.keep_with_next = True
+    line.paragraph_format.line_spacing = Pt(28)
     _run(line, text, font=HEAD)
 
 
@@ -281,11 +326,14 @@ def _subheading(document: Any, text: str) -> None:
     line = document.add_paragraph()
     line.paragraph_format.first_line_indent = Pt(32)
     line.paragraph_format.keep_with_next = True
+    line.paragraph_format.line_spacing = Pt(28)
+    line.paragraph_format.space_after = Pt(3)
     _run(line, text, font=SUBHEAD)
 
 
-def _body(document: Any, text: str) -> None:
+def _body(document: Any, text: str, *, stays_with_next: bool = False) -> None:
     line = document.add_paragraph()
+    line.paragraph_format.keep_with_next = stays_with_next
     line.paragraph_format.first_line_indent = Pt(32)
     line.paragraph_format.line_spacing = Pt(28)
     line.paragraph_format.space_after = Pt(0)
@@ -307,20 +355,32 @@ def _table(
     table = document.add_table(rows=1, cols=len(head))
     table.style, table.alignment, table.autofit = "Table Grid", WD_TABLE_ALIGNMENT.CENTER, False
     for place, text in enumerate(head):
+        table.columns[place].width = Mm(widths[place])
         _cell(table.rows[0].cells[place], text, widths[place], font=HEAD, fill="E8EDF4")
-    _repeat_head(table.rows[0])
+    _mark_row(table.rows[0], "w:tblHeader")
     for row in rows:
         cells = table.add_row().cells
         for place, text in enumerate(row):
             _cell(cells[place], text, widths[place])
+    for row in table.rows:
+        _mark_row(row, "w:cantSplit")
+    # A short table is not torn, and no long one leaves its head or its last row alone on a page.
+    count = len(table.rows)
+    for place, row in enumerate(table.rows):
+        if place < count - 1 and (count <= WHOLE_ROWS or place < 2 or place == count - 2):
+            for cell in row.cells:
+                cell.paragraphs[0].paragraph_format.keep_with_next = True
 
 
 def _cell(cell: Any, text: str, width_mm: float, *, font: str = BODY, fill: str | None = None) -> None:
     cell.width = Mm(width_mm)
     line = cell.paragraphs[0]
     line.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    line.paragraph_format.space_after = Pt(0)
-    _run(line, text, font=font, size=10.5)
+    cell.vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
+    if text:
+        _run(line, text, font=font, size=10.5)
+    else:
+        _small_mark(line)
     if fill:
         shade = OxmlElement("w:shd")
         shade.set(qn("w:val"), "clear")
@@ -344,6 +404,14 @@ def _run(
         run.font.color.rgb = color
 
 
+def _small_mark(line: Any) -> None:
+    """An empty line as low as the others of a table."""
+    marks, size = OxmlElement("w:rPr"), OxmlElement("w:sz")
+    size.set(qn("w:val"), "21")
+    marks.append(size)
+    line._p.get_or_add_pPr().append(marks)
+
+
 def _red_line(line: Any) -> None:
     borders = OxmlElement("w:pBdr")
     bottom = OxmlElement("w:bottom")
@@ -353,8 +421,8 @@ def _red_line(line: Any) -> None:
     line._p.get_or_add_pPr().append(borders)
 
 
-def _repeat_head(row: Any) -> None:
-    mark = OxmlElement("w:tblHeader")
+def _mark_row(row: Any, name: str) -> None:
+    mark = OxmlElement(name)
     mark.set(qn("w:val"), "true")
     row._tr.get_or_add_trPr().append(mark)
 
@@ -383,6 +451,10 @@ def _number(value: float | None) -> str:
     if value is None:
         return "—"
     return str(int(value)) if float(value).is_integer() else f"{value:.2f}"
+
+
+def _score(score: float | None, *, is_small: bool) -> str:
+    return "—" if score is None else f"{score * 100:.1f}{'*' if is_small else ''}"
 
 
 def _change(change: int | None) -> str:

@@ -39,6 +39,7 @@ KAI = ("KaiTi", "KaiTi_GB2312", "STKaiti", *SERIF[3:])
 LAST = ("WenQuanYi Micro Hei", "WenQuanYi Zen Hei", *SANS, *SERIF)
 FACES = {"仿宋": SERIF, "FangSong": SERIF, "黑体": SANS, "SimHei": SANS, "楷体": KAI, "KaiTi": KAI}
 SPACE = re.compile(r"\s+")
+HEX = re.compile(r"[0-9A-Fa-f]{6}")
 PICTURES = {b"\xff\xd8\xff": "jpg", b"\x89PNG": "png"}
 
 
@@ -188,11 +189,14 @@ class _Setter:
         form = _Form.of(paragraph, self.document, face.size)
         if not inner:
             height = form.exact or face.size
-            return f"#block(above: {form.above}pt, below: {form.after}pt, height: {height}pt)[]"
+            return (
+                f"#block(width: 100%, above: {form.above}pt, below: {form.after}pt, height: {height}pt,"
+                f" stroke: {_rule_below(paragraph)})[]"
+            )
         setting = f"leading: {form.leading}pt, first-line-indent: (amount: {form.indent}pt, all: true)"
         return (
             f"#block(width: 100%, above: {form.above}pt, below: {form.after}pt, sticky: {form.is_sticky},"
-            f" inset: (left: {form.left}pt, right: {form.right}pt))"
+            f" inset: (left: {form.left}pt, right: {form.right}pt), stroke: {_rule_below(paragraph)})"
             f"[#align({form.align}, par({setting})[{inner}])]"
         )
 
@@ -242,22 +246,27 @@ class _Setter:
         rows = [list(_cells(row)) for row in table.iterchildren(qn("w:tr"))]
         stroke = "0.5pt" if _has_lines(table) else "none"
         said: list[str] = []
-        heights = [_height_mm(row) for row in table.iterchildren(qn("w:tr"))]
+        elements = list(table.iterchildren(qn("w:tr")))
         for place, cells in enumerate(rows):
-            for cell in cells:
-                if cell.merge == "continue":
-                    continue
-                span = _rowspan(rows, place, cell)
-                inner = "\n".join(self._blocks(cell.element, part))
-                spans = f"colspan: {cell.span}, rowspan: {span}, align: {_upright(cell.element)}"
-                said.append(f"table.cell({spans})[{inner}]")
+            line = [
+                self._cell(cell, _rowspan(rows, place, cell), part) for cell in cells if not cell.is_hidden
+            ]
             # A column without width holds the least height of its row.
-            said.append(f"table.cell(inset: 0pt, stroke: none)[#block(height: {heights[place]:.1f}mm)]")
+            height = _height_mm(elements[place])
+            line.append(f"table.cell(inset: 0pt, stroke: none)[#block(height: {height:.1f}mm)]")
+            whole = ",\n".join(line)
+            said.append(f"table.header({whole})" if place == 0 and _is_head(elements[0]) else whole)
         columns = ", ".join(f"{width:.2f}mm" for width in widths)
+        breaks = "false" if _is_kept_whole(elements) else "true"
         return (
-            f"#align(center, table(columns: ({columns}, 0pt), stroke: {stroke},"
-            " inset: (x: 1.6mm, y: 0.9mm),\n" + ",\n".join(said) + "))"
+            f"#block(width: 100%, breakable: {breaks}, align(center, table(columns: ({columns}, 0pt),"
+            f" stroke: {stroke}, inset: (x: 1.6mm, y: 0.9mm),\n" + ",\n".join(said) + ")))"
         )
+
+    def _cell(self, cell: _Cell, rowspan: int, part: Any) -> str:
+        inner = "\n".join(self._blocks(cell.element, part))
+        spans = f"colspan: {cell.span}, rowspan: {rowspan}, align: {_upright(cell.element)}"
+        return f"table.cell({spans}, fill: {_shade(cell.element)})[{inner}]"
 
     def _face(self, paragraph: Any, run: Any | None) -> _Face:
         """What is set at the run, else in the paragraph's style, else in the document's own."""
@@ -333,6 +342,11 @@ class _Cell:
     span: int
     merge: str | None
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it continues a merged cell above."""
+        return self.merge == "continue"
+
 
 def _cells(row: Any) -> Iterator[_Cell]:
     column = 0
@@ -360,6 +374,36 @@ def _upright(element: Any) -> str:
     mark = marks.find(qn("w:vAlign")) if marks is not None else None
     return {"center": "horizon", "bottom": "bottom"}.get(
         mark.get(qn("w:val")) if mark is not None else "", "top"
+    )
+
+
+def _shade(element: Any) -> str:
+    shade = next(iter(element.iter(qn("w:shd"))), None)
+    fill = shade.get(qn("w:fill")) or "" if shade is not None else ""
+    return f'rgb("#{fill}")' if HEX.fullmatch(fill) else "none"
+
+
+def _rule_below(paragraph: Any) -> str:
+    """The line under a paragraph."""
+    edge = next(
+        (rule for rule in paragraph.iter(qn("w:bottom")) if rule.getparent().tag == qn("w:pBdr")), None
+    )
+    if edge is None or edge.get(qn("w:val")) in {"none", "nil"}:
+        return "none"
+    color = edge.get(qn("w:color")) or ""
+    width = int(edge.get(qn("w:sz")) or 4) / 8
+    return f'(bottom: {width}pt + rgb("#{color if HEX.fullmatch(color) else "000000"}"))'
+
+
+def _is_head(row: Any) -> bool:
+    """Whether a row is repeated on every page."""
+    return next(iter(row.iter(qn("w:tblHeader"))), None) is not None
+
+
+def _is_kept_whole(rows: Sequence[Any]) -> bool:
+    """Whether each row asks to stand with the next: such a table is not torn."""
+    return len(rows) > 1 and all(
+        next(iter(row.iter(qn("w:keepNext"))), None) is not None for row in rows[:-1]
     )
 
 

@@ -32,11 +32,14 @@ def test_a_township_at_play(runtime: Runtime, clock: SteppedClock, tmp_path) -> 
     assert found["regenerated"]["late_outings"] > 0
     assert all(paper["two_persons"] for paper in found["bulletins"])
     opened = found["opened"]
-    assert opened["files"] == 10
+    assert opened["files"] == 11
     if opened["opened"] is not None:
-        assert opened["opened"] == 10
+        assert opened["opened"] == 11
         assert opened["lines"] > 7 * 60
         assert (opened["different"], opened["missing"]) == (0, 0)
+    assert (opened["pdf"]["files"], opened["pdf"]["missing"]) == (4, [])
+    if opened["pdf"]["read"] is not None:
+        assert opened["pdf"]["said"] > 4 * 18
     # What the paper says is what the API says: of the last week, before its late data came.
     (paper,) = (p for p in found["bulletins"] if (p["kind"], p["period"]) == ("weekly_ranking", "2026-W29"))
     (file,) = (entry for entry in paper["files"] if entry["name"].endswith(".xlsx"))

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import zipfile
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from sqlalchemy import text
 from foundation.calendar import SHANGHAI
 from foundation.errors import Conflict, NotAllowed, NotFound
 from patrol import jobs, service
+from patrol.rehearsal.papers import pdf_words, said_in
 from patrol.reports.service import export_ledger
 from patrol.service import Fix, PatrolBody, VerdictBody, VisitBody, tracks_of
 
@@ -129,6 +131,15 @@ def test_a_bulletin_says_what_its_facts_say_and_nothing_else(net) -> None:  # ty
     assert all(row["value"] == len(row["items"]) for row in view.facts["kpis"])
     word, pdf, excel = view.files
     assert net.runtime.blobs.read(pdf.sha256).startswith(b"%PDF")
+    program = shutil.which("pdftotext")
+    if program is not None:
+        printed = pdf_words(program, net.runtime.blobs.path(pdf.sha256))
+        said = said_in(view.facts)
+        assert len(said) > 18
+        assert [each for each in said if each not in printed] == []
+        kpis["opened"]["value"] = 3
+        assert [each for each in said_in(view.facts) if each not in printed] == ["新增图斑3个"]
+        kpis["opened"]["value"] = 2
     document = Document(io.BytesIO(net.runtime.blobs.read(word.sha256)))
     words = "\n".join(paragraph.text for paragraph in document.paragraphs)
     cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]
@@ -302,7 +313,10 @@ def test_city_ranks_counties_too(net) -> None:  # type: ignore[no-untyped-def]
     issued = issue(net, kind="monthly_ranking", period="2026-09")
     assert [unit["key"] for unit in issued.facts["units"]] == ["counties", "townships"]
     assert [row["name"] for row in issued.facts["units"][0]["rows"]] == ["孟州市"]
-    assert [file.name for file in issued.files] == ["焦作市“一网两长”巡查月排名2026-09.xlsx"]
+    stem = "焦作市“一网两长”巡查月排名2026-09"
+    assert [file.name for file in issued.files] == [f"{stem}.docx", f"{stem}.pdf", f"{stem}.xlsx"]
+    tables = Document(io.BytesIO(net.runtime.blobs.read(issued.files[0].sha256))).tables
+    assert ["名次", "县（市、区）"] in [[cell.text for cell in table.rows[0].cells][:2] for table in tables]
     with net.runtime.database.transaction(net.runtime.system) as session:
         assert session.execute(text("SELECT count(*) FROM bulletin")).scalar() == 1
 
