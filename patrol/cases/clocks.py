@@ -154,6 +154,14 @@ class ClockTable:
         levels = enumerate(self.levels(key))
         return [number for number, level in levels if level.moment(started_at, due_at) <= now]
 
+    def newest_warning(
+        self, key: str, *, started_at: datetime, due_at: datetime, now: datetime
+    ) -> int | None:
+        """Number of the warning due by now that is nearest to the end; None where there is none."""
+        due = self.due_warnings(key, started_at=started_at, due_at=due_at, now=now)
+        levels = self.levels(key)
+        return max(due, key=lambda number: levels[number].moment(started_at, due_at), default=None)
+
     def _add_working_time(self, start: datetime, left: timedelta) -> datetime:
         moment = start.astimezone(SHANGHAI)
         while True:

@@ -131,16 +131,14 @@ def _stage_clocks(session: Session, now: datetime) -> Iterable[tuple[CaseRow, St
 def _tell(
     session: Session, actor: Actor, alarm: Alarm, post_id: UUID, known: set[tuple[object, ...]], now: datetime
 ) -> bool:
-    levels = clock_table().due_warnings(
+    """Tell the newest warning that is due, unless it was told: of several at once nobody needs the older."""
+    level = clock_table().newest_warning(
         alarm.clock, started_at=alarm.started_at, due_at=alarm.due_at, now=now
     )
-    fresh = [level for level in levels if (alarm.patch_id, alarm.key, alarm.due_at, level) not in known]
-    if not fresh:
+    if level is None or (alarm.patch_id, alarm.key, alarm.due_at, level) in known:
         return False
-    holder = _holder(session, actor, alarm, post_id, now)
-    for level in fresh:
-        known.add((alarm.patch_id, alarm.key, alarm.due_at, level))
-        _write(session, _row(alarm, "warn", level, holder, now))
+    known.add((alarm.patch_id, alarm.key, alarm.due_at, level))
+    _write(session, _row(alarm, "warn", level, _holder(session, actor, alarm, post_id, now), now))
     session.flush()
     return True
 

@@ -64,7 +64,9 @@ def case_file(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) 
     legal = transitions().legal(situation, **who)
     events = [event for event in store.events_of(session, patch_id) if event.undone_by is None]
     pauses = store.pauses_of(session, patch_id)
-    verbs = _verbs(case, pauses, tuple(move.action for move in legal if move.via in {"pause", "objection"}))
+    choices = _pause_choices(actor, case, now)
+    offered = [move.action for move in legal if move.via in {"pause", "objection"}]
+    verbs = _verbs(case, pauses, tuple(verb for verb in offered if verb != "pause" or choices))
     return CaseFile(
         patch_id=patch_id,
         number=patch.number,
@@ -77,7 +79,7 @@ def case_file(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) 
         stages=_stages(events),
         clocks=tuple(_clock(clock, now) for clock in clocks_in(events, pauses)),
         pauses=tuple(_pause(row, case) for row in pauses),
-        pause_choices=_pause_choices(actor, case, now) if "pause" in verbs else (),
+        pause_choices=choices if "pause" in verbs else (),
         objections=objections_of(session, actor, store.objections_of(session, patch_id), now=now),
         transfer=_transfer(events),
         warnings=_warnings(session, store.warnings_of(session, patch_id), {patch_id: patch.number}),
