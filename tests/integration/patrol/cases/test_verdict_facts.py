@@ -26,8 +26,8 @@ def test_two_years_run_from_the_day_on_which_the_act_ended(net) -> None:  # type
     ended = VerdictBody("unlawful", "L04", "evidence_clear", act_ended_on=date(2026, 8, 31))
     net.do("county", service.record_verdict, patch_id, ended)
     (limit,) = [c for c in net.do("county", casework.case_file, patch_id).clocks if c.key == "limitation"]
-    assert (limit.due_at.date(), limit.status) == (date(2028, 8, 30), "running")
-    net.at(2028, 8, 31, 10)
+    assert (limit.due_at.date(), limit.status) == (date(2028, 8, 31), "running")
+    net.at(2028, 9, 1, 10)
     (late,) = [c for c in net.do("county", casework.case_file, patch_id).clocks if c.key == "limitation"]
     assert late.status == "over"
     net.at(2026, 9, 9, 10)
