@@ -87,7 +87,7 @@ def is_same_again(runtime: Runtime, paper: Paper, *, city_code: str) -> bool:
     if again.files != view.files:
         return False
     made = reports.render(again.facts, at=view.drafted_at, blobs=runtime.blobs)
-    return [runtime.blobs.put(data).sha256 for _, _, data in made] == [file.sha256 for file in view.files]
+    return [runtime.blobs.put(file.data).sha256 for file in made] == [file.sha256 for file in view.files]
 
 
 def read_back(runtime: Runtime, papers: Sequence[Paper]) -> dict[str, Any]:
@@ -109,7 +109,8 @@ def read_back(runtime: Runtime, papers: Sequence[Paper]) -> dict[str, Any]:
             for file in paper.view.files:
                 suffix = Path(file.name).suffix
                 if suffix in {".docx", ".xlsx"}:
-                    jobs.save_file(runtime, file.sha256, folder / f"{number}{suffix}")
+                    stem = f"{number}-annex" if file.is_restricted else str(number)
+                    jobs.save_file(runtime, file.sha256, folder / f"{stem}{suffix}")
                     found["files"] += 1
         if program is None:
             return found

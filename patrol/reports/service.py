@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -17,11 +18,12 @@ from foundation.divisions import divisions
 from foundation.errors import Conflict, InvalidInput, NotFound, Unavailable
 from patrol.cases.store import lock_key
 from patrol.reports import facts, store
+from patrol.reports.alarms.service import sign_facts
 from patrol.reports.bulletins import Facts, check_kind, due_papers, number_of
 from patrol.reports.indicators import DEFINITIONS, Definition, Indicator, compute
 from patrol.reports.ledgers import ledger_archive, ledger_tables
 from patrol.reports.rankings import PersonGroup, RankingRow, ranking_policy
-from patrol.reports.views import BulletinFile, BulletinView, view_of
+from patrol.reports.views import SIGNS, BulletinFile, BulletinView, view_of
 from patrol.tables import BulletinRow
 
 log = structlog.get_logger()
@@ -164,9 +166,12 @@ def draft_bulletin(
     lock_key(session, f"bulletin/{kind}/{division_code}")
     row = store.find_bulletin(session, kind, period, division_code)
     if row is not None and row.status == "issued":
-        return view_of(row)
+        return view_of(row, actor)
     row = row or _new_row(session, scope, kind)
     row.facts = facts.gather(session, actor, scope, kind=kind, number=row.number)
+    if kind in WITH_DOCUMENT:
+        found = sign_facts(session, actor, scope.division, scope.period, profile=profile, end=scope.end)
+        row.facts = {**row.facts, SIGNS: found}
     row.status, row.drafted_at = "draft", now
     row.reviewed_at = row.reviewed_by = row.review_note = None
     row.files = _files(row, blobs)
@@ -179,7 +184,7 @@ def draft_bulletin(
         at=now,
         facts={"kind": kind, "period": period, "files": [entry["sha256"] for entry in row.files]},
     )
-    return view_of(row)
+    return view_of(row, actor)
 
 
 def draft_due(session: Session, actor: Actor, *, now: datetime) -> tuple[tuple[str, str], ...]:
@@ -198,7 +203,7 @@ def list_bulletins(session: Session, actor: Actor) -> tuple[BulletinView, ...]:
     require(actor, "report.view")
     sees_drafts = not DRAFT_READERS.isdisjoint(actor.rights)
     return tuple(
-        view_of(row) for row in store.list_bulletins(session) if row.status == "issued" or sees_drafts
+        view_of(row, actor) for row in store.list_bulletins(session) if row.status == "issued" or sees_drafts
     )
 
 
@@ -214,7 +219,7 @@ def get_bulletin(session: Session, actor: Actor, bulletin_id: UUID) -> BulletinV
     row = _get(session, bulletin_id)
     if row.status != "issued" and DRAFT_READERS.isdisjoint(actor.rights):
         raise NotFound("patrol.bulletin.not_found", bulletin_id=str(bulletin_id))
-    return view_of(row)
+    return view_of(row, actor)
 
 
 def bulletin_file(session: Session, actor: Actor, bulletin_id: UUID, name: str) -> BulletinFile:
@@ -231,27 +236,39 @@ def bulletin_file(session: Session, actor: Actor, bulletin_id: UUID, name: str) 
     raise NotFound("patrol.bulletin.no_file", name=name)
 
 
-def render(said: Facts, *, at: datetime, blobs: BlobStore) -> list[tuple[str, str, bytes]]:
-    """Files of a bulletin as (name, media type, bytes); equal facts give equal bytes."""
+class Made(NamedTuple):
+    """One file of a bulletin, made from its facts."""
+
+    name: str
+    media_type: str
+    data: bytes
+    is_restricted: bool = False
+
+
+def render(said: Facts, *, at: datetime, blobs: BlobStore) -> list[Made]:
+    """Files of a bulletin; equal facts give equal bytes."""
 
     # The web process only reads: what writes documents is loaded where documents are written.
-    from patrol.reports import excel, word
+    from patrol.reports import annex, excel, word
     from patrol.reports.making import typesetting
 
     def picture(sha256: str) -> bytes | None:
         return blobs.read(sha256) if sha256 and sha256 in blobs else None
 
     stem = f"{said['title']}{said['period']}"
-    files = [(f"{stem}.xlsx", excel.MEDIA_TYPE, excel.ranking_workbook(said, at=at))]
+    files = [Made(f"{stem}.xlsx", excel.MEDIA_TYPE, excel.ranking_workbook(said, at=at))]
     if said["kind"] in WITH_DOCUMENT:
         document = word.bulletin_document(said, at=at, picture=picture)
-        files.insert(0, (f"{stem}.docx", word.MEDIA_TYPE, document))
+        files.insert(0, Made(f"{stem}.docx", word.MEDIA_TYPE, document))
         try:
             page = typesetting.pdf_of(document, at=at, title=said["title"])
-            files.insert(1, (f"{stem}.pdf", typesetting.MEDIA_TYPE, page))
+            files.insert(1, Made(f"{stem}.pdf", typesetting.MEDIA_TYPE, page))
         except Unavailable as refusal:
             # A machine without a Chinese typeface still makes the Word file and the workbook.
             log.warning("patrol.bulletin.without_pdf", title=said["title"], reason=refusal.text("zh"))
+    if SIGNS in said:
+        document = annex.annex_document(said, at=at)
+        files.append(Made(annex.annex_name(stem), word.MEDIA_TYPE, document, is_restricted=True))
     return files
 
 
@@ -273,10 +290,16 @@ def _new_row(session: Session, scope: facts.Scope, kind: str) -> BulletinRow:
     return row
 
 
-def _files(row: BulletinRow, blobs: BlobStore) -> list[dict[str, str]]:
+def _files(row: BulletinRow, blobs: BlobStore) -> list[dict[str, Any]]:
+    made = render(row.facts, at=row.drafted_at, blobs=blobs)
     return [
-        {"name": name, "media_type": media_type, "sha256": blobs.put(data).sha256}
-        for name, media_type, data in render(row.facts, at=row.drafted_at, blobs=blobs)
+        {
+            "name": file.name,
+            "media_type": file.media_type,
+            "sha256": blobs.put(file.data).sha256,
+            **({"is_restricted": True} if file.is_restricted else {}),
+        }
+        for file in made
     ]
 
 

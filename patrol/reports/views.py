@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from foundation.access import Actor, allows
 from patrol.reports.bulletins import KINDS, Facts
 from patrol.tables import BulletinRow
+
+SIGNS = "alarms"
+"""Fact of a bulletin that superiors alone are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,8 @@ class BulletinFile:
     name: str
     media_type: str
     sha256: str
+    is_restricted: bool = False
+    """For whoever reviews the bulletin alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,10 @@ class BulletinView:
     files: tuple[BulletinFile, ...]
 
 
-def view_of(row: BulletinRow) -> BulletinView:
-    """A row as it is shown."""
+def view_of(row: BulletinRow, actor: Actor) -> BulletinView:
+    """A row as an actor is shown it: signs to look at are for whoever reviews or drafts it."""
+    is_superior = any(allows(actor, right, row.division_code) for right in ("report.review", "report.draft"))
+    files = tuple(BulletinFile(**entry) for entry in row.files)
     return BulletinView(
         row.bulletin_id,
         row.kind,
@@ -63,6 +71,6 @@ def view_of(row: BulletinRow) -> BulletinView:
         row.review_note,
         row.issued_at,
         row.issued_by,
-        row.facts,
-        tuple(BulletinFile(**entry) for entry in row.files),
+        row.facts if is_superior else {key: fact for key, fact in row.facts.items() if key != SIGNS},
+        files if is_superior else tuple(file for file in files if not file.is_restricted),
     )

@@ -32,16 +32,7 @@ WHOLE_ROWS = 16
 
 def bulletin_document(facts: Facts, *, at: datetime, picture: Picture) -> bytes:
     """A .docx of a bulletin; its bytes depend on the facts, the chips and ``at`` alone."""
-    document = Document()
-    section = document.sections[0]
-    section.page_width, section.page_height = Mm(210), Mm(297)
-    section.top_margin, section.bottom_margin = Mm(37), Mm(35)
-    section.left_margin, section.right_margin = Mm(28), Mm(26)
-    style = document.styles["Normal"]
-    style.font.name, style.font.size = BODY, Pt(16)
-    style.element.rPr.rFonts.set(qn("w:eastAsia"), BODY)
-    style.paragraph_format.space_after = Pt(0)
-    _page_number(section.footer.paragraphs[0])
+    document = new_document()
     _masthead(document, facts)
     sections: list[tuple[str, Callable[[Any, Facts], None]]] = [
         ("总体情况", _overview),
@@ -55,15 +46,47 @@ def bulletin_document(facts: Facts, *, at: datetime, picture: Picture) -> bytes:
         ("下一步工作要求", _requirements),
     ]
     for numeral, (name, write) in zip(NUMERALS, sections, strict=False):
-        _heading(document, f"{numeral}、{name}")
+        add_heading(document, f"{numeral}、{name}")
         write(document, facts)
     _colophon(document, facts)
+    return file_of(document, facts, title=facts["title"], at=at)
+
+
+def new_document() -> Any:
+    """An empty page as official documents have it."""
+    document = Document()
+    section = document.sections[0]
+    section.page_width, section.page_height = Mm(210), Mm(297)
+    section.top_margin, section.bottom_margin = Mm(37), Mm(35)
+    section.left_margin, section.right_margin = Mm(28), Mm(26)
+    style = document.styles["Normal"]
+    style.font.name, style.font.size = BODY, Pt(16)
+    style.element.rPr.rFonts.set(qn("w:eastAsia"), BODY)
+    style.paragraph_format.space_after = Pt(0)
+    _page_number(section.footer.paragraphs[0])
+    return document
+
+
+def file_of(document: Any, facts: Facts, *, title: str, at: datetime) -> bytes:
+    """A finished document as bytes; the same words and moment give the same bytes."""
     document.core_properties.author = facts["issuer"]
-    document.core_properties.title = facts["title"]
+    document.core_properties.title = title
     document.core_properties.created = document.core_properties.modified = at.replace(tzinfo=None)
     out = io.BytesIO()
     document.save(out)
     return frozen(out.getvalue(), at=at)
+
+
+def add_title(document: Any, title: str, under: str) -> None:
+    """The title of a document and the line under it."""
+    line = document.add_paragraph()
+    line.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    line.paragraph_format.space_before = Pt(18)
+    _run(line, title, font=TITLE, size=22)
+    period = document.add_paragraph()
+    period.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    period.paragraph_format.space_before, period.paragraph_format.space_after = Pt(6), Pt(6)
+    _run(period, under, font=SUBHEAD, size=16)
 
 
 def _masthead(document: Any, facts: Facts) -> None:
@@ -85,19 +108,12 @@ def _masthead(document: Any, facts: Facts) -> None:
     rule = document.add_paragraph()
     rule.paragraph_format.line_spacing = Pt(4)
     _red_line(rule)
-    title = document.add_paragraph()
-    title.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    title.paragraph_format.space_before = Pt(18)
-    _run(title, facts["title"], font=TITLE, size=22)
-    period = document.add_paragraph()
-    period.paragraph_format.space_before, period.paragraph_format.space_after = Pt(6), Pt(6)
-    period.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    _run(period, f"（{facts['title_period']}）", font=SUBHEAD, size=16)
+    add_title(document, facts["title"], f"（{facts['title_period']}）")
 
 
 def _overview(document: Any, facts: Facts) -> None:
     for sentence in facts["summary"]:
-        _body(document, sentence)
+        add_body(document, sentence)
     rows = [(row["zh"], f"{_number(row['value'])}{row['unit']}") for row in facts["kpis"]]
     half = (len(rows) + 1) // 2
     padded = [*rows, *[("", "")] * (2 * half - len(rows))]
@@ -130,7 +146,7 @@ def _counties(document: Any, facts: Facts) -> None:
     )
     if not rows:
         return
-    _subheading(document, "县（市、区）排名")
+    add_subheading(document, "县（市、区）排名")
     keys = ("on_time_closure_rate", "self_found_rate", "rectified_rate")
     _table(
         document,
@@ -152,7 +168,7 @@ def _counties(document: Any, facts: Facts) -> None:
 def _units(document: Any, facts: Facts) -> None:
     _counties(document, facts)
     if not facts["townships"]:
-        _body(document, "本期无乡镇数据。")
+        add_body(document, "本期无乡镇数据。")
         return
     _caption(document, "表3　各乡镇（街道）情况（*为样本少于5，仅供参考）")
     _table(
@@ -172,7 +188,7 @@ def _units(document: Any, facts: Facts) -> None:
     )
     _chart(document, facts)
     for sentence in facts["best_and_worst"]:
-        _body(document, sentence)
+        add_body(document, sentence)
 
 
 def _chart(document: Any, facts: Facts) -> None:
@@ -195,7 +211,7 @@ def _chart(document: Any, facts: Facts) -> None:
 
 def _overdue(document: Any, facts: Facts) -> None:
     if not facts["overdue"]:
-        _body(document, "截至期末，没有超期未办事项。")
+        add_body(document, "截至期末，没有超期未办事项。")
         return
     shown = facts["overdue"][:30]
     _caption(document, "表4　超期未办事项")
@@ -216,17 +232,17 @@ def _overdue(document: Any, facts: Facts) -> None:
         (36, 32, 20, 20, 24, 24),
     )
     if len(facts["overdue"]) > len(shown):
-        _body(document, f"其余{len(facts['overdue']) - len(shown)}件见明细台账。")
+        add_body(document, f"其余{len(facts['overdue']) - len(shown)}件见明细台账。")
 
 
 def _rankings(document: Any, facts: Facts) -> None:
     if not facts["persons"]:
-        _body(document, "按本单位设定，只对单位排名，不对个人排名。")
+        add_body(document, "按本单位设定，只对单位排名，不对个人排名。")
     for group in facts["persons"]:
         rows = [row for row in group["rows"] if row["rank"] is not None]
         if not rows:
             continue
-        _subheading(document, f"{group['zh']}（共{len(rows)}人）")
+        add_subheading(document, f"{group['zh']}（共{len(rows)}人）")
         shown = rows if len(rows) <= 12 else [*rows[:8], *rows[-4:]]
         _table(
             document,
@@ -246,16 +262,16 @@ def _rankings(document: Any, facts: Facts) -> None:
             (13, 22, 56, 15, 15, 20, 15),
         )
         if len(rows) > 12:
-            _body(document, "表列前8名和后4名，全部名次见排名表。")
+            add_body(document, "表列前8名和后4名，全部名次见排名表。")
 
 
 def _typical(document: Any, facts: Facts, picture: Picture) -> None:
     if not facts["typical"]:
-        _body(document, "本期无典型图斑。")
+        add_body(document, "本期无典型图斑。")
     for place, row in enumerate(facts["typical"], start=1):
-        _subheading(document, f"（{NUMERALS[place - 1]}）{row['place']}　{row['number']}")
+        add_subheading(document, f"（{NUMERALS[place - 1]}）{row['place']}　{row['number']}")
         before, after = picture(row["before_chip"] or ""), picture(row["after_chip"] or "")
-        _body(document, row["text"], stays_with_next=before is not None and after is not None)
+        add_body(document, row["text"], stays_with_next=before is not None and after is not None)
         if before is None or after is None:
             continue
         table = document.add_table(rows=2, cols=2)
@@ -274,24 +290,24 @@ def _typical(document: Any, facts: Facts, picture: Picture) -> None:
 
 def _unobserved(document: Any, facts: Facts) -> None:
     for sentence in facts["unobserved"]:
-        _body(document, sentence)
+        add_body(document, sentence)
 
 
 def _recheck(document: Any, facts: Facts) -> None:
     for sentence in recheck_sentences(facts["recheck"]):
-        _body(document, sentence)
+        add_body(document, sentence)
 
 
 def _errata(document: Any, facts: Facts) -> None:
     for place, fact in enumerate(facts["errata"], start=1):
-        _body(document, f"{place}．{erratum_sentence(fact)}")
+        add_body(document, f"{place}．{erratum_sentence(fact)}")
 
 
 def _requirements(document: Any, facts: Facts) -> None:
     for place, sentence in enumerate(facts["requirements"], start=1):
         # The last one goes with the signature: no page holds a signature alone.
         is_last = place == len(facts["requirements"])
-        _body(document, f"{place}．{sentence}", stays_with_next=is_last)
+        add_body(document, f"{place}．{sentence}", stays_with_next=is_last)
 
 
 def _colophon(document: Any, facts: Facts) -> None:
@@ -313,7 +329,8 @@ def _colophon(document: Any, facts: Facts) -> None:
     )
 
 
-def _heading(document: Any, text: str) -> None:
+def add_heading(document: Any, text: str) -> None:
+    """A heading of the first level."""
     line = document.add_paragraph()
     line.paragraph_format.first_line_indent = Pt(32)
     line.paragraph_format.space_before = Pt(8)
@@ -322,7 +339,8 @@ def _heading(document: Any, text: str) -> None:
     _run(line, text, font=HEAD)
 
 
-def _subheading(document: Any, text: str) -> None:
+def add_subheading(document: Any, text: str) -> None:
+    """A heading of the second level; stays with what follows."""
     line = document.add_paragraph()
     line.paragraph_format.first_line_indent = Pt(32)
     line.paragraph_format.keep_with_next = True
@@ -331,7 +349,8 @@ def _subheading(document: Any, text: str) -> None:
     _run(line, text, font=SUBHEAD)
 
 
-def _body(document: Any, text: str, *, stays_with_next: bool = False) -> None:
+def add_body(document: Any, text: str, *, stays_with_next: bool = False) -> None:
+    """A paragraph of the text."""
     line = document.add_paragraph()
     line.paragraph_format.keep_with_next = stays_with_next
     line.paragraph_format.first_line_indent = Pt(32)

@@ -130,6 +130,7 @@ def _info(view: BulletinView) -> BulletinInfo:
             media_type=entry.media_type,
             sha256=entry.sha256,
             url=f"{folder}/{quote(entry.name)}",
+            is_restricted=entry.is_restricted,
         )
         for entry in view.files
     ]

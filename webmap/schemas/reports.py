@@ -56,6 +56,7 @@ class BulletinFileInfo(Answer):
     media_type: str
     sha256: str
     url: str
+    is_restricted: bool = Field(description="For whoever reviews the bulletin alone: the annex of signs.")
 
 
 class BulletinInfo(Answer):

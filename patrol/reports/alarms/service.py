@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from foundation.access import Actor, require
 from foundation.calendar import Period, parse_period
-from foundation.divisions import divisions
+from foundation.divisions import Division, divisions
 from patrol.lists.service import division_name
 from patrol.net import service as net
 from patrol.reports.alarms import store
@@ -23,6 +23,7 @@ from patrol.reports.alarms.signs import (
     signs_of,
     unchecked,
 )
+from patrol.reports.bulletins import Facts
 from patrol.reports.rankings import ranking_policy
 from patrol.rounds.packing import unpack
 from patrol.rounds.patrols import patrol_policy
@@ -54,7 +55,30 @@ def signs(
     division = divisions().get(division_code or actor.area_code)
     require(actor, "report.review", division.code)
     asked = parse_period(period)
-    end = min(now, asked.ends_at)
+    return _found(session, actor, division, asked, profile=profile, end=min(now, asked.ends_at))
+
+
+def sign_facts(
+    session: Session, actor: Actor, division: Division, asked: Period, *, profile: str, end: datetime
+) -> Facts:
+    """The signs of a period as a bulletin keeps them for superiors; JSON values."""
+    require(actor, "report.draft", division.code)
+    found = _found(session, actor, division, asked, profile=profile, end=end)
+    words = alarm_policy()
+    return {
+        "signs": [{**_plain(sign), "name": words[sign.key]["name"]} for sign in found.signs],
+        "unchecked": [{**_plain(each), "name": words[each.key]["name"]} for each in found.unchecked],
+    }
+
+
+def _plain(value: Sign | Unchecked) -> Facts:
+    """A named tuple as JSON has it."""
+    return {key: list(part) if isinstance(part, tuple) else part for key, part in value._asdict().items()}
+
+
+def _found(
+    session: Session, actor: Actor, division: Division, asked: Period, *, profile: str, end: datetime
+) -> Found:
     names_persons = ranking_policy().ranks_persons[profile]
     told = signs_of(
         store.closings(session, division.prefix, asked.starts_at, end),

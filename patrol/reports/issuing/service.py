@@ -75,14 +75,14 @@ def review_bulletin(
     row = _locked(session, bulletin_id)
     require(actor, "report.review", row.division_code)
     if row.status != "draft":
-        return view_of(row)
+        return view_of(row, actor)
     _check_ended(row, now)
     if len(note) > TEXT_MAX:
         raise InvalidInput("patrol.bulletin.note_too_long", maximum=TEXT_MAX)
     row.status, row.reviewed_at, row.reviewed_by = "reviewed", now, actor.account_id
     row.review_note = note.strip() or None
     _record(session, actor, "patrol.bulletin.reviewed", row, now)
-    return view_of(row)
+    return view_of(row, actor)
 
 
 def issue_bulletin(session: Session, actor: Actor, bulletin_id: UUID, *, now: datetime) -> BulletinView:
@@ -102,7 +102,7 @@ def issue_bulletin(session: Session, actor: Actor, bulletin_id: UUID, *, now: da
     row = _locked(session, bulletin_id)
     require(actor, "report.issue", row.division_code)
     if row.status == "issued":
-        return view_of(row)
+        return view_of(row, actor)
     _check_ended(row, now)
     if row.status != "reviewed":
         raise Conflict("patrol.bulletin.not_reviewed", number=row.number)
@@ -115,7 +115,7 @@ def issue_bulletin(session: Session, actor: Actor, bulletin_id: UUID, *, now: da
         store.mark_told(session, told, row.bulletin_id)
     _send_out(session, row, now)
     _record(session, actor, "patrol.bulletin.issued", row, now)
-    return view_of(row)
+    return view_of(row, actor)
 
 
 def note_erratum(

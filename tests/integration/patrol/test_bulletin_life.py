@@ -12,7 +12,7 @@ from docx import Document
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from foundation.errors import Conflict, InvalidInput, NotAllowed
+from foundation.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from patrol import service
 from patrol.recheck import service as recheck
 from patrol.reports.issuing import service as issuing
@@ -131,6 +131,37 @@ def test_offices_sign_for_a_bulletin_once_each(net) -> None:  # type: ignore[no-
     assert [row.post_title for row in read(net, "station", issuing.receipts_of, identity)] == [
         "西虢镇自然资源所"
     ]
+
+
+def test_signs_go_to_superiors_alone(net) -> None:  # type: ignore[no-untyped-def]
+    patch_id = net.add_patch()
+    close = (
+        "INSERT INTO case_event (patch_id, division_code, version, at, actor_id, actor_name, action,"
+        " from_state, to_state, facts) VALUES (:patch, '410883105201', 99, '2026-09-09T15:00+08', :patch,"
+        " '经办甲', 'close', 'to_close', 'closed', '{}')"
+    )
+    with net.runtime.database.transaction(net.runtime.system) as session:
+        session.execute(text(close), {"patch": patch_id})
+    net.at(2026, 9, 14, 8, 0)
+    view = draft(net, "2026-W37")
+    net.do("city", service.review_bulletin, view.bulletin_id)
+    issued = net.do("manager", service.issue_bulletin, view.bulletin_id)
+    assert issued.files == view.files
+    annex = issued.files[-1]
+    assert (annex.is_restricted, annex.name) == (
+        True,
+        "孟州市违法用地监测与处置周通报2026-W37（苗头提示附页）.docx",
+    )
+    said = [line.text for line in Document(io.BytesIO(net.runtime.blobs.read(annex.sha256))).paragraphs]
+    assert "一、未到场即销号（1条）" in said
+    assert "1．410883-2609-0001销号前没有任何到场核查记录，请核实。" in said
+    assert any(line.startswith("只在路边巡查：无耕地图层或监管网格") for line in said)
+    (below,) = read(net, "station", service.list_bulletins)
+    assert (len(below.files), "alarms" in below.facts, "alarms" in issued.facts) == (3, False, True)
+    with pytest.raises(NotFound):
+        read(net, "station", service.bulletin_file, view.bulletin_id, annex.name)
+    for file in below.files:
+        assert "请核实" not in json.dumps(below.facts, ensure_ascii=False) + file.name
 
 
 def told(net, kind: str) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]

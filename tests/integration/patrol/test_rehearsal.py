@@ -32,9 +32,9 @@ def test_a_township_at_play(runtime: Runtime, clock: SteppedClock, tmp_path) -> 
     assert found["regenerated"]["late_outings"] > 0
     assert all(paper["two_persons"] for paper in found["bulletins"])
     opened = found["opened"]
-    assert opened["files"] == 11
+    assert opened["files"] == 15
     if opened["opened"] is not None:
-        assert opened["opened"] == 11
+        assert opened["opened"] == 15
         assert opened["lines"] > 7 * 60
         assert (opened["different"], opened["missing"]) == (0, 0)
     assert (opened["pdf"]["files"], opened["pdf"]["missing"]) == (4, [])

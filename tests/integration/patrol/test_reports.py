@@ -129,7 +129,7 @@ def test_a_bulletin_says_what_its_facts_say_and_nothing_else(net) -> None:  # ty
     }
     assert kpis["overdue"]["items"] == ["410883-2609-0002"]
     assert all(row["value"] == len(row["items"]) for row in view.facts["kpis"])
-    word, pdf, excel = view.files
+    word, pdf, excel, _ = view.files
     assert net.runtime.blobs.read(pdf.sha256).startswith(b"%PDF")
     program = shutil.which("pdftotext")
     if program is not None:
@@ -203,7 +203,7 @@ def service_render(net, issued):  # type: ignore[no-untyped-def]
     from patrol.reports.service import render
 
     said = json.loads(json.dumps(issued.facts))
-    return [data for _, _, data in render(said, at=issued.drafted_at, blobs=net.runtime.blobs)]
+    return [made.data for made in render(said, at=issued.drafted_at, blobs=net.runtime.blobs)]
 
 
 def list_all(session, actor, *, now):  # type: ignore[no-untyped-def]
@@ -314,7 +314,12 @@ def test_city_ranks_counties_too(net) -> None:  # type: ignore[no-untyped-def]
     assert [unit["key"] for unit in issued.facts["units"]] == ["counties", "townships"]
     assert [row["name"] for row in issued.facts["units"][0]["rows"]] == ["孟州市"]
     stem = "焦作市“一网两长”巡查月排名2026-09"
-    assert [file.name for file in issued.files] == [f"{stem}.docx", f"{stem}.pdf", f"{stem}.xlsx"]
+    assert [file.name for file in issued.files] == [
+        f"{stem}.docx",
+        f"{stem}.pdf",
+        f"{stem}.xlsx",
+        f"{stem}（苗头提示附页）.docx",
+    ]
     tables = Document(io.BytesIO(net.runtime.blobs.read(issued.files[0].sha256))).tables
     assert ["名次", "县（市、区）"] in [[cell.text for cell in table.rows[0].cells][:2] for table in tables]
     with net.runtime.database.transaction(net.runtime.system) as session:

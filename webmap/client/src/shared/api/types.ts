@@ -416,7 +416,7 @@ export interface Bulletin {
   drafted_at: string
   issued_at: string | null
   facts: Record<string, unknown>
-  files: { name: string; media_type: string; sha256: string; url: string }[]
+  files: { name: string; media_type: string; sha256: string; url: string; is_restricted?: boolean }[]
 }
 
 export interface LivePatch {
