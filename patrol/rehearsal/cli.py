@@ -78,6 +78,16 @@ def _tell(result: dict[str, Any]) -> None:
     typer.echo(f"  honest     {honest['outings']:>7} 次，存疑 {honest['flagged']:>7} 次（{share}）")
     again = result["regenerated"]
     typer.echo(f"通报、排名 {again['papers']} 份，补传数据后重新生成逐字节一致 {again['same_bytes']} 份")
+    doors, zones, edges = (result["security"][key] for key in ("doors", "zones", "edges"))
+    typer.echo(
+        f"权限：{doors['asked']} 次试入，放行 {doors['allowed']}，拒绝 {doors['refused']}，"
+        f"与权限表不符 {len(doors['wrong'])}"
+    )
+    typer.echo(f"时区：{zones['zones']} 个时区下 {zones['answers']} 次排名，不一致 {zones['different']}")
+    counted = f"按周 {edges['counted_by_weeks']}、按月 {edges['counted_by_months']}"
+    typer.echo(
+        f"周界月界：{edges['moments']} 个时刻，错 {edges['wrong']}；有效巡查 {edges['outings']} 次，{counted}"
+    )
     opened = result["opened"]
     pdf = opened["pdf"]
     if pdf["read"] is not None:

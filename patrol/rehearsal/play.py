@@ -15,11 +15,13 @@ import geopandas
 import numpy as np
 from sqlalchemy import text
 
-from foundation.calendar import SHANGHAI, Period, parse_period, week_of
+from foundation.calendar import SHANGHAI, Period, month_of, parse_period, week_of
+from foundation.divisions import divisions
 from foundation.runtime import Runtime
 from ingest import jobs as ingest
 from patrol import jobs
 from patrol.net import service as net
+from patrol.rehearsal.checks import Site, check_doors, check_edges, check_zones
 from patrol.rehearsal.city import City, Mix, Person, make_city
 from patrol.rehearsal.papers import Office, Paper, is_same_again, issue, open_office, read_back
 from patrol.rehearsal.walks import CHEATS, TOLD_BY, Walk, walk_of
@@ -126,7 +128,41 @@ def rehearse(
         progress(f"{week_of(clock.now - timedelta(days=7)).label}", (number + 1) / weeks)
     progress("重新生成、用办公软件打开 made again, opened", 1.0)
     again = _issue_again(play, issued)
-    return _outcome(play, issued, again) | {"opened": read_back(runtime, issued)}
+    found = _outcome(play, issued, again) | {"opened": read_back(runtime, issued)}
+    progress("权限、时区、周界 doors, zones, edges", 1.0)
+    return found | {"security": _security(play, issued, first, weeks)}
+
+
+def _security(play: Play, issued: Sequence[Paper], first: date, weeks: int) -> dict[str, Any]:
+    """Doors, time zones and edges, on what was played."""
+    noon = datetime.combine(first, datetime.min.time(), SHANGHAI) + timedelta(hours=12)
+    played = [week_of(noon + timedelta(days=7 * number)) for number in range(weeks)]
+    village = play.city.villages[0].division.code
+    one = play.late[0] if play.late else None
+    county = f"{village[:6]}000000"
+    other = next(
+        division.code
+        for division in divisions().all()
+        if division.level == 3 and division.code != county and division.code.startswith(CITY_CODE[:4])
+    )
+    site = Site(
+        play.runtime,
+        play.clock.now,
+        played[-1].label,
+        CITY_CODE,
+        county,
+        f"{village[:9]}000",
+        other,
+        issued[-1].view.bulletin_id,
+        one.body if one else None,
+        one.person.division_code if one else village,
+    )
+    labels = [played[-1].label, month_of(played[-1].starts_at).label]
+    return {
+        "doors": check_doors(site),
+        "zones": check_zones(play.runtime, labels, now=play.clock.now),
+        "edges": check_edges(play.runtime, prefix=CITY_CODE[:4], weeks=played),
+    }
 
 
 def prepare(runtime: Runtime, clock: PlayClock, *, seed: int, prefix: str = "", progress: Progress) -> Play:

@@ -40,6 +40,14 @@ def test_a_township_at_play(runtime: Runtime, clock: SteppedClock, tmp_path) -> 
     assert (opened["pdf"]["files"], opened["pdf"]["missing"]) == (4, [])
     if opened["pdf"]["read"] is not None:
         assert opened["pdf"]["said"] > 4 * 18
+    security = found["security"]
+    assert security["doors"]["wrong"] == []
+    assert security["doors"]["asked"] > 600
+    assert min(security["doors"]["allowed"], security["doors"]["refused"]) > 60
+    assert security["zones"] == {"zones": 4, "answers": 8, "different": 0}
+    edges = security["edges"]
+    assert (edges["moments"], edges["wrong"]) == (15_180, 0)
+    assert edges["outings"] == edges["counted_by_weeks"] == edges["counted_by_months"] > 200
     # What the paper says is what the API says: of the last week, before its late data came.
     (paper,) = (p for p in found["bulletins"] if (p["kind"], p["period"]) == ("weekly_ranking", "2026-W29"))
     (file,) = (entry for entry in paper["files"] if entry["name"].endswith(".xlsx"))
