@@ -30,6 +30,8 @@ from patrol.cases.ledger import (
     write_move,
 )
 from patrol.cases.reasons import require_reason
+from patrol.dispatching import service as dispatching
+from patrol.dispatching.loads import Turn
 from patrol.net import service as net
 from patrol.net.posts import Holder, Post, covers, holder_of
 from patrol.tables import AssignmentRow, CaseRow
@@ -70,7 +72,7 @@ def dispatch(
     """
     case = locked_case(session, actor, patch_id, expected_version=expected_version)
     move = allowed_move(session, actor, case, "dispatch")
-    steps = _chain_to(session, actor, case, post_id, now)
+    steps, turn = _chain_to(session, actor, case, post_id, now)
     log = AssignmentLog(session)
     log.finish_open(case, "cancelled", now)
     first = _lay_out(case, steps, log, is_urgent=is_urgent, now=now)
@@ -85,6 +87,7 @@ def dispatch(
             facts={
                 "chain": [step.holder.post.title for step in steps],
                 "is_urgent": is_urgent,
+                **_eased(steps, turn),
                 "joined_seq": joined_seq,
             },
             due_at=_sign_by(first, now),
@@ -247,22 +250,30 @@ def forward(
 
 def default_chain(session: Session, actor: Actor, case: CaseRow, *, now: datetime) -> list[Step]:
     """Through whose hands a patch goes when nobody says otherwise."""
+    return _default_chain(session, actor, case, now)[0]
+
+
+def _default_chain(
+    session: Session, actor: Actor, case: CaseRow, now: datetime
+) -> tuple[list[Step], Turn | None]:
     posts = net.posts_over(session, actor, case.division_code, now=now)
     # The platform and the county hand down from tier 2, the city from tier 1, a station from tier 3.
     level = divisions().get(actor.area_code).level
     from_tier = 2 if actor.role == "system" else max(1, level - 1)
-    officer = _officer(session, posts, case)
-    return plan_chain(posts, case.division_code, from_tier=min(from_tier, 3), officer=officer)
+    turn = _turn(session, posts, case)
+    officer = turn.officer if turn else None
+    return plan_chain(posts, case.division_code, from_tier=min(from_tier, 3), officer=officer), turn
 
 
 def _chain_to(
     session: Session, actor: Actor, case: CaseRow, post_id: UUID | None, now: datetime
-) -> list[Step]:
+) -> tuple[list[Step], Turn | None]:
     if post_id is None:
-        return default_chain(session, actor, case, now=now)
+        return _default_chain(session, actor, case, now)
     target = net.get_post(session, post_id)
     posts = net.posts_over(session, actor, case.division_code, now=now)
-    return plan_to(posts, target, case.division_code, officer=_officer(session, posts, case))
+    turn = _turn(session, posts, case)
+    return plan_to(posts, target, case.division_code, officer=turn.officer if turn else None), turn
 
 
 def targets(session: Session, actor: Actor, case: CaseRow, *, now: datetime) -> list[Post]:
@@ -343,7 +354,7 @@ def _send_to(
     target = net.get_post(session, post_id)
     if (target.tier, target.kind == "grid_officer") <= (row.tier, False) or post_id == row.post_id:
         raise InvalidInput("patrol.post.not_below", post=target.title)
-    steps = _chain_to(session, actor, case, post_id, now)
+    steps, _ = _chain_to(session, actor, case, post_id, now)
     for waiting in store.assignments_of(session, case.patch_id):
         if waiting.status == "waiting":
             log.change(waiting, status="cancelled", done_at=now)
@@ -367,8 +378,16 @@ def _handed_down_by(session: Session, case: CaseRow, row: AssignmentRow) -> Assi
     return max(earlier, key=lambda other: (other.tier, other.done_at or started), default=None)
 
 
-def _officer(session: Session, posts: Sequence[Post], case: CaseRow) -> Post | None:
+def _turn(session: Session, posts: Sequence[Post], case: CaseRow) -> Turn | None:
     over = [post for post in posts if post.kind == "grid_officer" and covers(post, case.division_code)]
     # Officers of the higher tiers are a township's or a city's staff: the cell's own officer goes first.
     officers = [post for post in over if post.tier == VILLAGE_TIER]
-    return net.officer_of_cell(session, officers, net.cell_of_patch(session, case.patch_id))
+    owner = net.officer_of_cell(session, officers, net.cell_of_patch(session, case.patch_id))
+    return dispatching.take_turn(session, owner, officers) if owner else None
+
+
+def _eased(steps: Sequence[Step], turn: Turn | None) -> dict[str, str]:
+    """What the trail says where a neighbour goes in the place of the cell's own officer."""
+    if turn is None or turn.instead_of is None or steps[-1].holder.post.post_id != turn.officer.post_id:
+        return {}
+    return {"instead_of": turn.instead_of.title, "instead_of_post_id": str(turn.instead_of.post_id)}

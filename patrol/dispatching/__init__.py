@@ -1,0 +1,1 @@
+"""Dispatching: whose turn it is where several could go."""
