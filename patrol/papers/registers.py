@@ -135,6 +135,64 @@ def templates_in_use(
     return tuple(template_bytes(session, kind, division_code, blobs)[1] for kind in paper_kinds())
 
 
+def template_versions(
+    session: Session, actor: Actor, kind: str, *, county_code: str
+) -> tuple[TemplateView, ...]:
+    """Every template of a kind that a county or its city ever took into use, newest first."""
+    require(actor, "paper.view")
+    known = paper_kind(kind).key
+    rows = store.own_templates(session, county_code)
+    return tuple(_template_view(row) for row in rows if row.kind == known)
+
+
+def template_version(
+    session: Session, actor: Actor, kind: str, template_id: UUID, *, county_code: str
+) -> TemplateView:
+    """One of them.
+
+    Raises
+    ------
+    NotFound
+        ``patrol.template.not_found``.
+    """
+    for version in template_versions(session, actor, kind, county_code=county_code):
+        if version.template_id == template_id:
+            return version
+    raise NotFound("patrol.template.not_found", template_id=str(template_id))
+
+
+def reuse_template(
+    session: Session,
+    actor: Actor,
+    kind: str,
+    template_id: UUID,
+    *,
+    county_code: str,
+    blobs: BlobStore,
+    now: datetime,
+) -> TemplateView:
+    """Take a former template into use again, as the newest; it is checked like one that is sent.
+
+    Raises
+    ------
+    NotFound
+        ``patrol.template.not_found``; or the county lies outside the actor's area.
+    InvalidInput
+        As `replace_template`: the fields of the kind may have changed since.
+    """
+    former = template_version(session, actor, kind, template_id, county_code=county_code)
+    return replace_template(
+        session,
+        actor,
+        kind,
+        blobs.read(former.sha256),
+        name=former.name,
+        county_code=county_code,
+        blobs=blobs,
+        now=now,
+    )
+
+
 def check_template(data: bytes, kind: str) -> TemplateReport:
     """Which fields a template names, which it should not, and which it lacks.
 
@@ -229,5 +287,13 @@ def _retire(session: Session, kind: str, county_code: str, now: datetime) -> lis
 
 def _template_view(row: PaperTemplateRow) -> TemplateView:
     return TemplateView(
-        row.kind, paper_kind(row.kind).zh, row.county_code, row.name, row.sha256, row.added_at, row.added_name
+        row.kind,
+        paper_kind(row.kind).zh,
+        row.county_code,
+        row.name,
+        row.sha256,
+        row.added_at,
+        row.added_name,
+        row.template_id,
+        row.retired_at,
     )

@@ -30,7 +30,10 @@ from patrol.papers.registers import (
     record_party,
     replace_template,
     restore_template,
+    reuse_template,
     template_bytes,
+    template_version,
+    template_versions,
     templates_in_use,
 )
 from patrol.papers.views import (
@@ -79,9 +82,12 @@ __all__ = [
     "replace_document",
     "replace_template",
     "restore_template",
+    "reuse_template",
     "revise_paper",
     "send_back_paper",
     "template_bytes",
+    "template_version",
+    "template_versions",
     "templates_in_use",
     "void_paper",
     "withdraw_paper",

@@ -141,6 +141,8 @@ class TemplateView:
     sha256: str
     added_at: datetime | None
     added_name: str | None
+    template_id: UUID | None = None
+    retired_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import docx
 import pytest
 from openpyxl import load_workbook
 from PIL import Image, ImageDraw
@@ -323,3 +324,31 @@ def test_papers_over_http(sign_in: Callable[..., TestClient], unlawful: UUID, we
     taken = officer.put("/api/v1/paper-templates/stop_notice?name=本局", content=template)
     assert (taken.status_code, taken.json()["county_code"]) == (200, "410883")
     assert officer.delete("/api/v1/paper-templates/stop_notice").status_code == 204
+
+
+def test_a_former_template_is_listed_read_and_taken_back(
+    sign_in: Callable[..., TestClient], web_runtime: Runtime
+) -> None:
+    officer, stranger, guard = sign_in("officer"), sign_in("stranger"), sign_in("guard")
+    where = "/api/v1/paper-templates/filing_report"
+    built_in = officer.get(f"{where}.docx").content
+    document = docx.Document(io.BytesIO(built_in))
+    document.add_paragraph("本局第二版格式")
+    out = io.BytesIO()
+    document.save(out)
+    first = officer.put(f"{where}?name=第一版", content=built_in).json()
+    second = officer.put(f"{where}?name=第二版", content=out.getvalue()).json()
+    rows = officer.get(f"{where}/versions").json()
+    assert [(row["name"], row["retired_at"] is None) for row in rows] == [("第二版", True), ("第一版", False)]
+    assert officer.get(f"{where}/versions/{second['template_id']}.docx").content == out.getvalue()
+    old = f"{where}/versions/{first['template_id']}"
+    assert officer.get(f"{old}.docx").content == built_in
+    assert stranger.get(f"{old}.docx").status_code == 404
+    assert stranger.post(f"{old}/restore").status_code == 404
+    assert stranger.get(f"{where}/versions", params={"county": "410883"}).json() == []
+    assert guard.post(f"{old}/restore").status_code == 403
+    again = officer.post(f"{old}/restore").json()
+    assert (again["name"], again["sha256"], again["retired_at"]) == ("第一版", first["sha256"], None)
+    assert officer.get(f"{where}.docx").content == built_in
+    rows = officer.get(f"{where}/versions").json()
+    assert [row["retired_at"] is None for row in rows] == [True, False, False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Query, Response
 
@@ -58,8 +59,51 @@ def read_template(caller: SignedIn, kind: str, county: County = None) -> Respons
     code = (county or caller.actor.area_code[:6]).ljust(12, "0")
     with caller.transaction() as session:
         data, _ = papers.template_bytes(session, paper_kind(kind).key, code, caller.runtime.blobs)
-    headers = {"Content-Disposition": f'attachment; filename="{kind}.docx"'}
-    return Response(data, media_type=papers.WORD_TYPE, headers=headers)
+    return _word(data, f"{kind}.docx")
+
+
+@router.get("/paper-templates/{kind}/versions", summary="Templates of a kind that were ever in use")
+def list_template_versions(caller: SignedIn, kind: str, county: County = None) -> list[TemplateInfo]:
+    """Of the county and of its city, newest first; the built-in one is not among them."""
+    with caller.transaction() as session:
+        found = papers.template_versions(
+            session, caller.actor, kind, county_code=county or caller.actor.area_code[:6]
+        )
+    return [_info(row) for row in found]
+
+
+@router.get(
+    "/paper-templates/{kind}/versions/{template_id}.docx",
+    response_class=Response,
+    summary="A template that was in use, as Word",
+)
+def read_template_version(caller: SignedIn, kind: str, template_id: UUID, county: County = None) -> Response:
+    """The bytes as they were sent."""
+    with caller.transaction() as session:
+        found = papers.template_version(
+            session, caller.actor, kind, template_id, county_code=county or caller.actor.area_code[:6]
+        )
+    return _word(caller.runtime.blobs.read(found.sha256), f"{kind}-{template_id}.docx")
+
+
+@router.post(
+    "/paper-templates/{kind}/versions/{template_id}/restore",
+    summary="Take a former template into use again",
+    responses=REFUSED,
+)
+def reuse_template(caller: SignedIn, kind: str, template_id: UUID, county: County = None) -> TemplateInfo:
+    """It becomes the newest version, and is checked anew."""
+    with caller.transaction() as session:
+        row = papers.reuse_template(
+            session,
+            caller.actor,
+            kind,
+            template_id,
+            county_code=county or caller.actor.area_code[:6],
+            blobs=caller.runtime.blobs,
+            now=caller.now(),
+        )
+    return _info(row)
 
 
 @router.post(
@@ -131,3 +175,8 @@ def _info(row: papers.TemplateView) -> TemplateInfo:
     names = set(TemplateInfo.model_fields) - {"url"}
     values = {name: getattr(row, name) for name in names}
     return TemplateInfo(**values, url=f"{PREFIX}/paper-templates/{row.kind}.docx")
+
+
+def _word(data: bytes, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(data, media_type=papers.WORD_TYPE, headers=headers)

@@ -202,6 +202,8 @@ class TemplateInfo(Answer):
     sha256: str
     added_at: Moment | None
     added_name: str | None
+    template_id: UUID | None = Field(description="Null: the built-in template.")
+    retired_at: Moment | None = Field(description="When another one took its place.")
     url: str
 
 
