@@ -5,7 +5,7 @@ import { asProblem } from '@/shared/api/http'
 import { show, showProblem } from '@/officer/state/notices'
 import { casework } from './api'
 import type { CaseTable } from '@/shared/api/casework'
-import type { GeoJsonGeometry, PatchDetail } from '@/shared/api/types'
+import type { GeoJsonGeometry, PatchDetail, Problem } from '@/shared/api/types'
 
 export interface MapPiece {
   kind: 'excess' | 'approved' | 'village'
@@ -31,8 +31,10 @@ export function loadCaseTable(): Promise<void> {
 
 export const isBusy = ref(false)
 
-/** One write at a time; what the server refuses is told in its own words. */
-export async function attempt<T>(send: () => Promise<T>, told: string | ((done: T) => string)): Promise<T | null> {
+/** One write at a time; what the server refuses is told in its own words, a lost race (412) by `onStale` if given. */
+export async function attempt<T>(
+  send: () => Promise<T>, told: string | ((done: T) => string), onStale?: (problem: Problem) => Promise<void>,
+): Promise<T | null> {
   if (isBusy.value) return null
   isBusy.value = true
   try {
@@ -40,7 +42,9 @@ export async function attempt<T>(send: () => Promise<T>, told: string | ((done: 
     show({ text: typeof told === 'string' ? told : told(done), tone: 'ok' }, 5000)
     return done
   } catch (error) {
-    showProblem(asProblem(error))
+    const problem = asProblem(error)
+    if (onStale && problem.status === 412) await onStale(problem)
+    else showProblem(problem)
     return null
   } finally {
     isBusy.value = false
