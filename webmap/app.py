@@ -40,7 +40,7 @@ from webmap.api.casework import (
     statistics,
     visits,
 )
-from webmap.api.net import alarms, lottery, notices, outings
+from webmap.api.net import alarms, lottery, notices, outings, patrols
 from webmap.deps import Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers
@@ -76,6 +76,7 @@ ROUTERS = tuple(
         lottery,
         notices,
         outings,
+        patrols,
         live,
     )
 )

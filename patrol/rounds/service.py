@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from datetime import date, datetime, time, timedelta
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 
 from foundation import audit
 from foundation.access import Actor, require
+from foundation.audit import canonical
+from foundation.blobs import BlobStore
 from foundation.calendar import SHANGHAI
-from foundation.errors import Conflict, NotAllowed
+from foundation.errors import Conflict, InvalidInput, NotAllowed
 from patrol.cases.store import lock_key
 from patrol.net import service as net
 from patrol.net.posts import Post
@@ -37,8 +39,12 @@ from patrol.rounds.patrols import (
 from patrol.rounds.plausibility import Former, Plausibility, WalkedPath, path_of, plausibility_policy, weigh
 from patrol.rounds.tracks import joined, tracks_of
 from patrol.tables import PatrolRow
+from patrol.visits.receiving import hold_other_body
 
 Profile = Literal["full", "unit_only"]
+CLOCK_SLACK = timedelta(minutes=5)
+"""How far a phone's clock may be ahead."""
+DAYS_MOST = 366
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,25 @@ class PatrolRecorded:
     is_valid: bool
     reasons: tuple[dict[str, object], ...]
     doubts: tuple[dict[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPatrol:
+    """One of somebody's own outings, as it stands in the ledger."""
+
+    patrol_id: UUID
+    post_id: UUID
+    post_title: str
+    started_at: datetime
+    ended_at: datetime
+    fix_count: int
+    distance_m: float
+    duration_min: float
+    tasks_visited: int
+    is_valid: bool
+    reasons: tuple[dict[str, object], ...]
+    doubts: tuple[dict[str, object], ...]
+    keeps_track: bool
 
 
 @dataclass
@@ -88,6 +113,62 @@ def record_patrol(
     return record_patrols(session, actor, [body], now=now, profile=profile)[0]
 
 
+def keep_other_patrol(
+    session: Session,
+    actor: Actor,
+    body: PatrolBody,
+    plain: dict[str, Any],
+    *,
+    blobs: BlobStore,
+    now: datetime,
+) -> UUID:
+    """Keep the second of two outings under one id, for a person to compare; what it is held under."""
+    post = _own_post(session, actor, body.post_id)
+    return hold_other_body(
+        session,
+        actor,
+        kind="patrol",
+        identity=body.patrol_id,
+        division_code=post.division_code,
+        claim={key: value for key, value in plain.items() if key != "fixes"},
+        blob=blobs.put(canonical(plain).encode()),
+        now=now,
+    )
+
+
+def own_patrols(session: Session, actor: Actor, *, first: date, last: date) -> list[OwnPatrol]:
+    """Outings of the actor's posts that began on certain days (Shanghai), newest first.
+
+    Raises
+    ------
+    InvalidInput
+        ``patrol.patrol.bad_days``: the last before the first, or more than 366 days.
+    """
+    require(actor, "patrol.record")
+    if not 0 <= (last - first).days < DAYS_MOST:
+        raise InvalidInput("patrol.patrol.bad_days", first=first.isoformat(), last=last.isoformat())
+    begin = datetime.combine(first, time(0), SHANGHAI)
+    end = datetime.combine(last + timedelta(days=1), time(0), SHANGHAI)
+    return [
+        OwnPatrol(
+            row.patrol_id,
+            row.post_id,
+            title,
+            row.started_at,
+            row.ended_at,
+            row.fix_count,
+            row.distance_m,
+            row.duration_min,
+            row.tasks_visited,
+            row.is_valid,
+            tuple(row.reasons),
+            tuple(row.doubts),
+            keeps_track=row.track is not None,
+        )
+        for row, title in store.patrols_of(session, actor.post_ids, begin, end)
+    ]
+
+
 def record_patrols(
     session: Session,
     actor: Actor,
@@ -109,7 +190,8 @@ def record_patrols(
     Raises
     ------
     InvalidInput
-        As `patrol.rounds.patrols.check_body`.
+        As `patrol.rounds.patrols.check_body`; ``patrol.patrol.not_ended_yet``: by the phone's clock it ends
+        in the future.
     NotFound
         ``patrol.post.not_found``.
     NotAllowed
@@ -118,7 +200,7 @@ def record_patrols(
         ``patrol.patrol.other_body``.
     """
     answers: dict[UUID, PatrolRecorded] = {}
-    outings = _sorted_out(session, actor, bodies, answers)
+    outings = _sorted_out(session, actor, bodies, answers, now)
     for outing, row in zip(
         outings, _assessed(session, outings, grounds or GroundBook(), profile), strict=True
     ):
@@ -134,12 +216,18 @@ def record_patrols(
 
 
 def _sorted_out(
-    session: Session, actor: Actor, bodies: Sequence[PatrolBody], answers: dict[UUID, PatrolRecorded]
+    session: Session,
+    actor: Actor,
+    bodies: Sequence[PatrolBody],
+    answers: dict[UUID, PatrolRecorded],
+    now: datetime,
 ) -> list[_Outing]:
     """The new ones among some bodies, locked; the answers of those that are known go to ``answers``."""
     posts: dict[UUID, Post] = {}
     for body in bodies:
         check_body(body)
+        if actor.role != "system" and body.ended_at > now + CLOCK_SLACK:
+            raise InvalidInput("patrol.patrol.not_ended_yet", ended_at=body.ended_at.isoformat())
         if body.post_id not in posts:
             posts[body.post_id] = _own_post(session, actor, body.post_id)
     for patrol_id in sorted({body.patrol_id for body in bodies}):

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
-from patrol.tables import PatrolRow
+from patrol.tables import PatrolRow, PostRow
 
 FORMERS = text(
     """
@@ -35,6 +35,19 @@ def find_patrols(session: Session, patrol_ids: Sequence[UUID]) -> dict[UUID, Pat
     """Those of some outings that are recorded."""
     rows = session.scalars(select(PatrolRow).where(PatrolRow.patrol_id.in_(patrol_ids)))
     return {row.patrol_id: row for row in rows}
+
+
+def patrols_of(
+    session: Session, post_ids: Sequence[UUID], begin: datetime, end: datetime
+) -> list[tuple[PatrolRow, str]]:
+    """Outings of some posts that began between two moments, newest first, with the post's title."""
+    statement = (
+        select(PatrolRow, PostRow.title)
+        .join(PostRow, PostRow.post_id == PatrolRow.post_id)
+        .where(PatrolRow.post_id.in_(post_ids), PatrolRow.started_at >= begin, PatrolRow.started_at < end)
+        .order_by(PatrolRow.started_at.desc(), PatrolRow.patrol_id)
+    )
+    return [(row, title) for row, title in session.execute(statement)]
 
 
 def ground_of(session: Session, division_code: str) -> BaseGeometry | None:

@@ -39,6 +39,12 @@ BODIES = {
     "preferences": {},
     "devices": {"endpoint": "https://push.invalid/a", "name": "a"},
     "what-if": {"version_id": str(uuid4())},
+    "patrols": {
+        "post_id": str(uuid4()),
+        "started_at": "2026-09-08T09:00:00+08:00",
+        "ended_at": "2026-09-08T10:00:00+08:00",
+        "fixes": [],
+    },
     "visits": {
         "assignment_id": str(uuid4()),
         "device_time": "2026-09-08T10:00:00+08:00",
