@@ -11,7 +11,7 @@ import { DoubleClickZoom, DragPan, MouseWheelZoom, PinchZoom } from 'ol/interact
 import { boundingExtent } from 'ol/extent'
 import { LineString, Point, type Geometry } from 'ol/geom'
 import { circular } from 'ol/geom/Polygon'
-import { Circle, Fill, Stroke, Style } from 'ol/style'
+import { Circle, Fill, Stroke, Style, Text } from 'ol/style'
 import { API } from '@/shared/api/http'
 import { patchDot, patchStyles } from '@/shared/geo/patchStyles'
 import { registerCgcs2000, toDegrees, toMap } from '@/shared/geo/projection'
@@ -22,6 +22,10 @@ import type { Fix } from './state/position'
 const LINE = [
   new Style({ stroke: new Stroke({ color: '#10243A', width: 6 }) }),
   new Style({ stroke: new Stroke({ color: '#FFD34D', width: 2.6, lineDash: [11, 8] }) }),
+]
+const ROUTE = [
+  new Style({ stroke: new Stroke({ color: '#FFFFFF', width: 7 }) }),
+  new Style({ stroke: new Stroke({ color: '#1E7BE0', width: 3.5 }) }),
 ]
 const RING = new Style({
   fill: new Fill({ color: 'rgba(30,123,224,0.16)' }), stroke: new Stroke({ color: 'rgba(30,123,224,0.6)', width: 1.5 }),
@@ -34,7 +38,12 @@ export interface TaskMark {
   id: string
   lonlat: Lonlat
   state: StateKey
+  /** Its place in an outing. */
+  place?: number
 }
+
+const numeral = (place: number): Text =>
+  new Text({ text: String(place), font: '600 14px sans-serif', fill: new Fill({ color: '#FFFFFF' }), stroke: new Stroke({ color: '#10243A', width: 3 }) })
 
 export class FieldMap {
   private readonly map: OlMap
@@ -42,6 +51,7 @@ export class FieldMap {
   private readonly image = new TileLayer<XYZ>({ visible: false })
   private readonly marks = new VectorSource()
   private readonly self = new VectorSource()
+  private readonly route = new VectorSource()
   private readonly goal = new VectorSource()
   private target: Lonlat | null = null
 
@@ -50,7 +60,7 @@ export class FieldMap {
     this.map = new OlMap({
       target: element, view: this.view, controls: [],
       interactions: [new DragPan(), new PinchZoom(), new DoubleClickZoom(), new MouseWheelZoom()],
-      layers: [this.image, ...[this.marks, this.goal, this.self].map((source) => new VectorLayer({ source, updateWhileInteracting: true }))],
+      layers: [this.image, ...[this.route, this.marks, this.goal, this.self].map((source) => new VectorLayer({ source, updateWhileInteracting: true }))],
     })
     this.map.on('loadstart', () => onState('loading'))
     this.map.on('rendercomplete', () => onState('complete'))
@@ -77,9 +87,18 @@ export class FieldMap {
     this.marks.clear()
     for (const mark of marks) {
       const feature = new Feature({ geometry: new Point(toMap(mark.lonlat)), task: mark.id })
-      feature.setStyle(new Style({ image: patchDot(mark.state, 4) }))
+      feature.setStyle(new Style({ image: patchDot(mark.state, mark.place ? 9 : 4), ...(mark.place ? { text: numeral(mark.place) } : {}) }))
       this.marks.addFeature(feature)
     }
+  }
+
+  /** The way of an outing, from its start and back to it. */
+  setRoute(line: readonly Lonlat[]): void {
+    this.route.clear()
+    if (line.length < 2) return
+    const feature = new Feature(new LineString(line.map(toMap)))
+    feature.setStyle(ROUTE)
+    this.route.addFeature(feature)
   }
 
   /** The outline to reach; returns its map geometry's nearest distance by `distanceFrom`. */

@@ -1,6 +1,6 @@
 import { API, query, request, requestAnswer, type Answer } from './http'
 import type {
-  Assignment, Bulletin, Config, DetectionQuality, DetectionWork, Division, Facts, Me, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, Ranking, Scene,
+  Assignment, Bulletin, Config, DetectionQuality, DetectionWork, Division, Facts, Me, Outing, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, Ranking, Scene,
   SettledLead, VerdictBody, VisitBody, WaitingLeads,
 } from './types'
 
@@ -53,6 +53,7 @@ export const api = {
 
   assignments: (values: { mine?: boolean; status?: string; cursor?: string | null; limit?: number }) =>
     request<Page<Assignment>>(`/assignments${query(values)}`),
+  nextOuting: (start: { lon?: number | undefined; lat?: number | undefined }) => request<Outing>(`/outings/next${query(start)}`),
   sign: (id: string) => request<unknown>(`/assignments/${id}/sign`, { method: 'POST' }),
   returnAssignment: (id: string, body: { reason_code?: string | undefined; note?: string | undefined }) =>
     request<unknown>(`/assignments/${id}/return`, { method: 'POST', body }),

@@ -322,6 +322,26 @@ export interface Assignment {
   version: number
 }
 
+export interface OutingStop {
+  place: number
+  assignment: Assignment
+  leg_m: number
+  arrives_at: string
+  is_late: boolean
+}
+
+/** The caller's open tasks nearby, in the order in which to go. */
+export interface Outing {
+  made_at: string
+  start: Lonlat | null
+  start_kind: 'own_place' | 'middle_of_ground' | 'first_task'
+  stops: OutingStop[]
+  line: Lonlat[]
+  length_m: number
+  back_at: string
+  left: number
+}
+
 export type Finding = 'built' | 'under_construction' | 'not_found' | 'restored' | 'other'
 
 export interface VisitBody {
