@@ -20,6 +20,7 @@ from foundation.jobs import conninfo
 from patrol.citizens import service
 from patrol.citizens.reports import Identity, Said
 from patrol.citizens.vault import Vault
+from patrol.reports import service as reports
 
 NAME, PHONE = "金丝雀王某", "13900007f3a"
 COUNTY, VILLAGE = "410883000000", "410883105201"
@@ -172,3 +173,26 @@ def test_who_reported_is_found_nowhere_outside_the_vault(net, owner_url: str, ca
     key.unlink()
     with refused("patrol.citizen.vault_broken"):
         net.do("county", service.reveal, report_id, reason="需核实现场位置", vault=vault(net))
+
+
+def test_only_what_citizens_saw_first_is_credited_as_self_found(net) -> None:
+    _, first = receive(net)
+    net.at(2026, 9, 8, 15, 0)
+    told_first, seen_first = net.add_patch(), net.add_patch(at=(112.755, 34.955))
+    net.at(2026, 9, 8, 16, 0)
+    _, later = receive(net, lonlat=(112.7555, 34.9555))
+    by_age = sorted(seen(net, "county"), key=lambda view: view.received_at)
+    for view, patch_id in zip(by_age, (told_first, seen_first), strict=True):
+        net.do("county", waiting.attach_lead, view.lead_id, patch_id)
+    with net.runtime.database.transaction(net.runtime.system) as session:
+        session.execute(
+            text(
+                "UPDATE case_file SET state = 'closed', verdict_kind = 'unlawful', verdict_at = :at,"
+                " closed_at = :at WHERE patch_id IN (:a, :b)"
+            ),
+            {"at": net.clock(), "a": told_first, "b": seen_first},
+        )
+    assert {told(net, code).standing for code in (first, later)} == {"upheld"}
+    net.at(2026, 9, 8, 17, 0)
+    credit = net.do("manager", reports.indicators, period="2026-W37")["self_found_rate"]
+    assert (credit.numerator, credit.denominator) == (1, 2)
