@@ -5,9 +5,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 /** Answers and bodies that the client uses; whatever they are made of comes along. */
 const ROOTS = [
   'AlarmList', 'AuditHead', 'CaseFileInfo', 'CasePapers', 'CaseTable', 'CustodyList', 'DecisionBody', 'ErratumForm', 'ErratumInfo', 'EvidenceDetail', 'EvidenceReceipt',
-  'FieldsBody', 'FindingForm', 'FullJudgement', 'HeldList', 'LayerVersionRow', 'LotteryInfo', 'ObjectionBody', 'ObjectionList', 'OwnTicket',
+  'FieldInfo', 'FieldsBody', 'FindingForm', 'FullJudgement', 'HeldList', 'LayerVersionRow', 'LotteryInfo', 'ObjectionBody', 'ObjectionList', 'OwnTicket',
   'PaperDetailInfo', 'PartyBody',
-  'PatchPieces', 'PauseBody', 'ReceiptInfo', 'ReplayInfo', 'ReviewBody', 'ServiceBody', 'SettleBody', 'WarningList', 'WhatIfBody', 'WhatIfInfo',
+  'PatchPieces', 'PauseBody', 'ReceiptInfo', 'ReplayInfo', 'ReviewBody', 'ServiceBody', 'SettleBody', 'TemplateCheck', 'TemplateInfo', 'WarningList', 'WhatIfBody', 'WhatIfInfo',
 ]
 const KNOWN = { Geometry: 'GeoJsonGeometry' }
 const target = new URL('../src/shared/api/casework.ts', import.meta.url)

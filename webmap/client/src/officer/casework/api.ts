@@ -3,7 +3,7 @@ import { API, query, request, requestAnswer, type Answer } from '@/shared/api/ht
 import type {
   AuditHead, CaseFileInfo, CasePapers, CaseTable, CustodyList, DecisionBody, EvidenceDetail, EvidenceReceipt, FieldsBody, FullJudgement,
   HeldList, LayerVersionRow, ObjectionBody, ObjectionInfo, ObjectionList, PaperDetailInfo, PaperInfo, PartyBody, PartyInfo, PatchPieces,
-  PauseBody, ReplayInfo, ReviewBody, RevisionInfo, ServiceBody, SettleBody, HeldSubmission, WarningList, WhatIfBody, WhatIfInfo,
+  PauseBody, ReplayInfo, ReviewBody, RevisionInfo, ServiceBody, SettleBody, HeldSubmission, FieldInfo, TemplateCheck, TemplateInfo, WarningList, WhatIfBody, WhatIfInfo,
 } from '@/shared/api/casework'
 import type { PatchDetail } from '@/shared/api/types'
 
@@ -50,6 +50,16 @@ export const casework = {
   voidPaper: (id: string, reason: string) => post<PaperDetailInfo>(`/papers/${id}/void`, { reason }),
   withdrawPaper: (id: string, reason: string) => post<PaperDetailInfo>(`/papers/${id}/withdraw`, { reason }),
   serve: (id: string, body: ServiceBody) => post<PaperDetailInfo>(`/papers/${id}/service`, body),
+  paperFields: (signal?: AbortSignal) => request<FieldInfo[]>('/paper-fields', { signal }),
+  templates: (signal?: AbortSignal) => request<TemplateInfo[]>('/paper-templates', { signal }),
+  templateVersions: (kind: string, signal?: AbortSignal) => request<TemplateInfo[]>(`/paper-templates/${kind}/versions`, { signal }),
+  templateUrl: (kind: string, id: string) => `${API}/paper-templates/${kind}/versions/${id}.docx`,
+  checkTemplate: (kind: string, file: File) =>
+    request<TemplateCheck>(`/paper-templates/${kind}/check`, { method: 'POST', raw: file, headers: { 'Content-Type': WORD } }),
+  replaceTemplate: (kind: string, file: File, name: string) =>
+    request<TemplateInfo>(`/paper-templates/${kind}${query({ name })}`, { method: 'PUT', raw: file, headers: { 'Content-Type': WORD } }),
+  reuseTemplate: (kind: string, id: string) => post<TemplateInfo>(`/paper-templates/${kind}/versions/${id}/restore`),
+  builtInTemplate: (kind: string) => request<void>(`/paper-templates/${kind}`, { method: 'DELETE' }),
   recordParty: (id: string, body: PartyBody) => post<PartyInfo>(`/patches/${id}/parties`, body),
 
   evidence: (id: string, signal?: AbortSignal) => request<EvidenceDetail>(`/evidence/${id}`, { signal }),

@@ -300,6 +300,19 @@ export interface FieldChange {
   reason?: string | null | undefined
 }
 
+/** One field that a template may name. */
+export interface FieldInfo {
+  key: string
+  name: string
+  name_en: string
+  type: string
+  group_name: string
+  /** Of a list: key and Chinese name of each column. */
+  columns: Record<string, string>
+  /** Kinds whose templates must name it. */
+  required_by: string[]
+}
+
 /** Change fields of a draft. Facts are read anew, an approval no longer counts. */
 export interface FieldsBody {
   fields: Record<string, FieldChange>
@@ -842,6 +855,37 @@ export interface StateInfo {
   name: string
   clock: string | null
   owner: string
+}
+
+/** What is wrong with a template that somebody sent. */
+export interface TemplateCheck {
+  is_sound: boolean
+  /** Keys of the fields that it names. */
+  named: string[]
+  unknown: string[]
+  /** Chinese names of required fields that it lacks. */
+  missing: string[]
+  /** Constructs that a template may not use. */
+  refused: string[]
+  /** All of it in one sentence, in the language asked for. */
+  text: string
+}
+
+/** The template in use for a kind. */
+export interface TemplateInfo {
+  kind: string
+  kind_name: string
+  /** Six digits; null: the built-in template. */
+  county_code: string | null
+  name: string
+  sha256: string
+  added_at: string | null
+  added_name: string | null
+  /** Null: the built-in template. */
+  template_id: string | null
+  /** When another one took its place. */
+  retired_at: string | null
+  url: string
 }
 
 /** A drawn case: who looks at it again, and what was found. No place: readers may be of other counties. */
