@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from foundation.calendar import SHANGHAI
 from foundation.crs import lies_in_china
 from foundation.errors import InvalidInput
 
@@ -117,8 +118,8 @@ def blurred_place(lonlat: tuple[float, float]) -> tuple[float, float]:
 
 
 def blurred_time(moment: datetime) -> datetime:
-    """The day without its hour."""
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    """The day without its hour, by the clock of the place."""
+    return moment.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def standing_of(*, has_lead: bool, is_dismissed: bool, state: str | None, verdict: str | None) -> str:

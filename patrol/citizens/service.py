@@ -221,7 +221,8 @@ def _make_lead(session: Session, actor: Actor, report_id: UUID, said: Said, now:
         lead_id=derived_id("citizen-report", report_id),
         source="public",
         division_code=said.division_code,
-        seen_at=now,
+        # Stations settle leads: they learn the day, not the hour.
+        seen_at=blurred_time(now),
         lonlat=said.lonlat,
         radius_m=said.radius_m,
         change_class=CATEGORIES[said.category][1],
