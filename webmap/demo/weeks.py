@@ -62,6 +62,8 @@ class Weeks:
                 if moment.time() == SLOTS[-1]:
                     self.after_each_day()
             self.progress(f"{moment:%m-%d}", (index + 1) / len(moments))
+        if last_event is None or last_event < moments[-1]:
+            self._hand_down_the_last()
 
     def _act(self, moment: datetime) -> None:
         slot = SLOTS.index(moment.time())
@@ -134,6 +136,25 @@ class Weeks:
                 self.people.post(holder.login, f"/assignments/{task['assignment_id']}/sign", {})
             elif task["status"] == "signed" and task["kind"] == "verify":
                 self._visit(holder, task)
+
+    def _hand_down_the_last(self) -> None:
+        """Left on their way for a visitor: with the township, to be signed for, and to be visited."""
+        for signs in range(3):
+            waiting = self._patches("suspect")
+            if not waiting:
+                return
+            item = waiting[-1]
+            self.people.post("officer", f"/patches/{item['patch_id']}/dispatch", {}, version=item["version"])
+            while signs:
+                task = next(
+                    one for one in self._detail("officer", item)["assignments"] if one["status"] == "sent"
+                )
+                holder = self.holders.get(task["holder_name"])
+                if holder is None or (task["kind"] == "verify" and signs == 1):
+                    break
+                self.people.post(holder.login, f"/assignments/{task['assignment_id']}/sign", {})
+                if task["kind"] == "verify":
+                    break
 
     def _visit(self, holder: Holder, task: Item) -> None:
         detail = self.people.get(holder.login, f"/patches/{task['patch_id']}")
