@@ -3,7 +3,7 @@
  * store or the clock. An item is waiting → sending → sent, or refused (the server said no: only a
  * person can go on). A photo is held until its visit has been accepted.
  */
-import type { VisitBody } from '@/shared/api/types'
+import type { PatrolBody, VisitBody } from '@/shared/api/types'
 
 export type ItemStatus = 'waiting' | 'sending' | 'sent' | 'refused'
 
@@ -50,7 +50,13 @@ export interface EvidenceItem extends ItemBase {
   file: Blob | null
 }
 
-export type OutboxItem = VisitItem | EvidenceItem
+/** A whole outing; `visit_id` is its own id. */
+export interface PatrolItem extends ItemBase {
+  kind: 'patrol'
+  body: PatrolBody
+}
+
+export type OutboxItem = VisitItem | EvidenceItem | PatrolItem
 
 export interface Failure {
   /** No network, overload, a fault of the server: try again later by itself. */

@@ -1,9 +1,10 @@
 /** IndexedDB: the outbox, drafts, and a few remembered values. Every write resolves when it is on disk. */
-import type { EvidenceMeta, OutboxItem } from './outbox'
+import type { EvidenceMeta, OutboxItem, PatrolItem } from './outbox'
+import type { Walk, WalkPoint } from './walk'
 import type { Finding } from '@/shared/api/types'
 
 const NAME = 'landwarden-field'
-const VERSION = 1
+const VERSION = 2
 
 export interface DraftPhoto {
   id: string
@@ -27,10 +28,14 @@ let opening: Promise<IDBDatabase> | null = null
 function open(): Promise<IDBDatabase> {
   opening ??= new Promise((resolve, reject) => {
     const request = indexedDB.open(NAME, VERSION)
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore('outbox', { keyPath: 'id' })
-      request.result.createObjectStore('drafts', { keyPath: 'assignment_id' })
-      request.result.createObjectStore('meta')
+    request.onupgradeneeded = ({ oldVersion }) => {
+      if (oldVersion < 1) {
+        request.result.createObjectStore('outbox', { keyPath: 'id' })
+        request.result.createObjectStore('drafts', { keyPath: 'assignment_id' })
+        request.result.createObjectStore('meta')
+      }
+      request.result.createObjectStore('walks', { keyPath: 'patrol_id' })
+      request.result.createObjectStore('points', { keyPath: ['patrol_id', 'seq'] })
     }
     request.onsuccess = () => resolve(request.result)
     request.onerror = () => {
@@ -41,7 +46,7 @@ function open(): Promise<IDBDatabase> {
   return opening
 }
 
-type StoreName = 'outbox' | 'drafts' | 'meta'
+type StoreName = 'outbox' | 'drafts' | 'meta' | 'walks' | 'points'
 
 /** Runs `work` in one transaction; resolves with its value once everything in it is stored. */
 async function write<T>(stores: StoreName[], work: (tx: IDBTransaction) => T): Promise<T> {
@@ -80,6 +85,34 @@ export async function enqueue(items: readonly OutboxItem[], assignmentId: string
 
 export async function removeItems(ids: readonly string[]): Promise<void> {
   await write(['outbox'], (tx) => ids.forEach((id) => tx.objectStore('outbox').delete(id)))
+}
+
+export async function putWalk(walk: Walk): Promise<void> {
+  await write(['walks'], (tx) => tx.objectStore('walks').put(walk))
+}
+
+export async function putPoint(point: WalkPoint): Promise<void> {
+  await write(['points'], (tx) => tx.objectStore('points').put(point))
+}
+
+/** The outing that an account has not ended on this phone. */
+export async function findWalk(accountId: string): Promise<Walk | undefined> {
+  const walks = await read('walks', (store) => store.getAll() as IDBRequest<Walk[]>)
+  return walks.find((each) => each.account_id === accountId)
+}
+
+const pointsOfWalk = (patrolId: string): IDBKeyRange => IDBKeyRange.bound([patrolId, 0], [patrolId, Number.MAX_SAFE_INTEGER])
+
+export const pointsOf = (patrolId: string): Promise<WalkPoint[]> =>
+  read('points', (store) => store.getAll(pointsOfWalk(patrolId)) as IDBRequest<WalkPoint[]>)
+
+/** Puts a finished outing into the outbox and ends it here, in one transaction. */
+export async function endWalk(item: PatrolItem): Promise<void> {
+  await write(['outbox', 'walks', 'points'], (tx) => {
+    tx.objectStore('outbox').put(item)
+    tx.objectStore('walks').delete(item.id)
+    tx.objectStore('points').delete(pointsOfWalk(item.id))
+  })
 }
 
 export const findDraft = (assignmentId: string): Promise<Draft | undefined> =>

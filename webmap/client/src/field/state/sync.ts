@@ -12,6 +12,8 @@ export const isOnline = ref(navigator.onLine)
 export const summary = computed(() => summarize(items.value, isOnline.value))
 /** Counts completed visits, for the task list to reload. */
 export const visitsSent = ref(0)
+/** Counts outings that have arrived, for the list of them to reload. */
+export const patrolsSent = ref(0)
 
 /** The account whose session sends; null while nobody is signed in. */
 let account: string | null = null
@@ -27,6 +29,10 @@ async function save(item: OutboxItem): Promise<void> {
 async function send(item: OutboxItem): Promise<void> {
   if (item.kind === 'visit') {
     await api.putVisit(item.visit_id, item.body)
+    return
+  }
+  if (item.kind === 'patrol') {
+    await api.putPatrol(item.id, item.body)
     return
   }
   if (!item.file) throw new Error('The photo is gone from this device.')
@@ -60,6 +66,7 @@ async function drain(): Promise<void> {
       await send(item)
       await save(succeeded(item, new Date().toISOString()))
       if (item.kind === 'visit') visitsSent.value += 1
+      if (item.kind === 'patrol') patrolsSent.value += 1
     } catch (error) {
       const failure = failureOf(error)
       await save(failed(item, failure, Date.now()))

@@ -1,6 +1,6 @@
 import { API, query, request, requestAnswer, type Answer } from './http'
 import type {
-  Assignment, Bulletin, Config, DetectionQuality, DetectionWork, Division, Facts, Me, Outing, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, Ranking, Scene,
+  Assignment, Bulletin, Config, DetectionQuality, DetectionWork, Division, Facts, Me, Outing, OwnPatrol, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, PatrolBody, Ranking, Scene,
   SettledLead, VerdictBody, VisitBody, WaitingLeads,
 } from './types'
 
@@ -59,6 +59,8 @@ export const api = {
     request<unknown>(`/assignments/${id}/return`, { method: 'POST', body }),
   putVisit: (id: string, body: VisitBody): Promise<Answer<unknown>> =>
     requestAnswer(`/visits/${id}`, { method: 'PUT', body }),
+  putPatrol: (id: string, body: PatrolBody): Promise<Answer<unknown>> => requestAnswer(`/patrols/${id}`, { method: 'PUT', body }),
+  ownPatrols: (first: string, last: string) => request<{ items: OwnPatrol[] }>(`/patrols${query({ first, last })}`),
   putEvidence: (visitId: string, id: string, file: Blob, headers: Record<string, string>): Promise<Answer<unknown>> =>
     requestAnswer(`/visits/${visitId}/evidence/${id}`, { method: 'PUT', raw: file, headers }),
 

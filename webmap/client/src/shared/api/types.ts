@@ -344,6 +344,31 @@ export interface Outing {
 
 export type Finding = 'built' | 'under_construction' | 'not_found' | 'restored' | 'other'
 
+/** A whole outing, as the phone sends it. */
+export interface PatrolBody {
+  post_id: string
+  started_at: string
+  ended_at: string
+  fixes: { t: string; lon: number; lat: number; accuracy_m: number }[]
+}
+
+export interface OwnPatrol {
+  patrol_id: string
+  post_id: string
+  post_title: string
+  started_at: string
+  ended_at: string
+  fix_count: number
+  distance_m: number
+  duration_min: number
+  tasks_visited: number
+  is_valid: boolean
+  keeps_track: boolean
+  /** Why it, or some of its fixes, do not count. */
+  reasons: { code: string; text: string; fix_count: number | null; decides: boolean }[]
+  doubts: { code: string; zh: string; en: string; weight: number }[]
+}
+
 export interface VisitBody {
   assignment_id: string
   device_time: string

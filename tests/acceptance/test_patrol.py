@@ -1,0 +1,83 @@
+"""A patrol on the phone: page killed and reopened, ended without a network, sent, told why it is short."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.acceptance.browsing import ApiAs, PageAs
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.acceptance.conftest import ServedDemo
+
+pytestmark = pytest.mark.acceptance
+PHONE = (360, 740)
+STEP_DEG = 0.00016
+"""About 15 metres of longitude."""
+
+
+def walk_on(page: Page, place: dict[str, float], steps: int) -> None:
+    """Step by step eastwards; each step is on the phone's disk before the next."""
+    for _ in range(steps):
+        known = int(page.get_by_test_id("walk").get_attribute("data-points") or 0)
+        place["longitude"] += STEP_DEG
+        time.sleep(1.2)  # a person, not a train: the position may not jump
+        page.context.set_geolocation({**place, "accuracy": 5})
+        expect(page.get_by_test_id("walk")).to_have_attribute("data-points", str(known + 1))
+
+
+def test_a_patrol_survives_a_killed_page_and_a_lost_network(
+    page_as: PageAs, api_as: ApiAs, served_demo: ServedDemo
+) -> None:
+    login = served_demo.logins["inspector"][0]
+    api = api_as(login)
+    today = api.get("/session")["server_time"][:10]
+    days = {"first": "2026-09-01", "last": today}
+    before = {row["patrol_id"] for row in api.get("/patrols", **days)["items"]}
+    task = api.get("/assignments", mine="true", status="open", limit=1)["items"][0]
+    lon, lat = task["label_point"]
+    place = {"longitude": lon, "latitude": lat}
+    page = page_as(
+        login,
+        "/field.html#/patrol",
+        size=PHONE,
+        has_touch=True,
+        is_mobile=True,
+        geolocation={**place, "accuracy": 5},
+        permissions=["geolocation"],
+    )
+    page.get_by_test_id("walk-start").click()
+    expect(page.get_by_test_id("walk")).to_have_attribute("data-points", "1")
+    walk_on(page, place, 4)
+    page.get_by_test_id("walk-pause").click()
+    expect(page.get_by_test_id("walk")).to_have_attribute("data-paused", "true")
+    page.get_by_test_id("walk-pause").click()
+
+    page.reload()
+    expect(page.get_by_test_id("walk")).to_contain_text("已恢复未完成的巡查")
+    assert int(page.get_by_test_id("walk").get_attribute("data-points") or 0) >= 5
+    walk_on(page, place, 3)
+    page.context.set_offline(True)
+    walk_on(page, place, 3)
+    kept = int(page.get_by_test_id("walk").get_attribute("data-points") or 0)
+    page.get_by_test_id("walk-end").click()
+    page.get_by_test_id("walk-end-sure").click()
+    expect(page.get_by_test_id("walks-unsent")).to_contain_text("1 次巡查待上传")
+    page.context.set_offline(False)
+    expect(page.get_by_test_id("sync-pill")).to_have_attribute("data-sync", "synced")
+    expect(page.get_by_test_id("own-patrol").first).to_be_visible()
+
+    (sent,) = [row for row in api.get("/patrols", **days)["items"] if row["patrol_id"] not in before]
+    assert sent["fix_count"] == kept >= 11
+    assert 100 < sent["distance_m"] < 250
+    assert "too_short" in told(sent)  # a minute is no patrol, and that is said
+    assert sent["is_valid"] is False
+
+
+def told(row: dict[str, Any]) -> set[str]:
+    return {reason["code"] for reason in row["reasons"] if reason["decides"]}
