@@ -90,12 +90,12 @@ def test_an_outing_counts_once_in_its_own_grid(net) -> None:  # type: ignore[no-
 
 
 def test_ranking_of_persons_is_capped_shares_ties_and_tells_the_change(net) -> None:  # type: ignore[no-untyped-def]
+    net.at(2026, 9, 21, 8, 0)
     for day in range(4):
         net.do("grid-1", service.record_patrol, outing(net, "G-1", start=MONDAY + timedelta(days=day)))
     for day in range(2):
         net.do("grid-2", service.record_patrol, outing(net, "G-2", start=MONDAY + timedelta(days=day)))
     net.do("chief", service.record_patrol, outing(net, "V-1", start=MONDAY + timedelta(days=8)))
-    net.at(2026, 9, 21, 8, 0)
     week = net.do("manager", service.rankings, period="2026-W37", of="post", tier=4)
     rows = {row.name: row for row in week.rows}
     assert (rows["网格甲"].valid, rows["网格甲"].raw, rows["网格甲"].completion_rate) == (2.0, 4.0, 1.0)
