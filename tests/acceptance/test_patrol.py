@@ -39,8 +39,7 @@ def test_a_patrol_survives_a_killed_page_and_a_lost_network(
     today = api.get("/session")["server_time"][:10]
     days = {"first": "2026-09-01", "last": today}
     before = {row["patrol_id"] for row in api.get("/patrols", **days)["items"]}
-    task = api.get("/assignments", mine="true", status="open", limit=1)["items"][0]
-    lon, lat = task["label_point"]
+    lon, lat = api.get("/patches", limit=1)["items"][0]["label_point"]
     place = {"longitude": lon, "latitude": lat}
     page = page_as(
         login,
