@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,6 @@ from foundation.errors import InvalidInput
 from ingest.pair import PairPixels
 
 SAMPLE_PIXELS = 131_072
-FIRST_PIXELS = 16_384
-"""Enough to come near; the rest of the sample then needs a few rounds only."""
 MIN_PIXELS_PER_BAND = 40
 MAX_ITERATIONS = 50
 TOLERANCE = 1e-3
@@ -98,7 +96,7 @@ class Irmad:
 
     spec = DetectorSpec(
         name="irmad",
-        version="2",
+        version="1",
         sensors=frozenset({"multispectral", "rgb"}),
         min_bands=2,
         max_bands=64,
@@ -116,18 +114,8 @@ class Irmad:
         return fit_irmad(*gather(samples, SAMPLE_PIXELS))
 
 
-class _Directions(NamedTuple):
-    """Matrix (p, 2p), centre (2p,) and canonical correlations (p,) of one MAD."""
-
-    matrix: NDArray[np.float64]
-    centre: NDArray[np.float64]
-    correlations: NDArray[np.float64]
-
-
 def fit_irmad(before: NDArray[np.float64], after: NDArray[np.float64]) -> IrmadFit:
     """Iterate MAD with no-change weights until the canonical correlations stand still.
-
-    Most rounds run on some of the pixels; all of them settle what these have found.
 
     Parameters
     ----------
@@ -148,28 +136,21 @@ def fit_irmad(before: NDArray[np.float64], after: NDArray[np.float64]) -> IrmadF
     z = np.ascontiguousarray((np.concatenate([before, after], axis=1) / scale).T)
     middle = z.mean(axis=1)
     z -= middle[:, None]
-    least = max(MIN_WEIGHT * pixels, float(MIN_PIXELS_PER_BAND * bands))
-    state = _directions(float(pixels), np.zeros(2 * bands), z @ z.T)
-    step, early = pixels // FIRST_PIXELS, 0
-    if step > 1:
-        state, early = _iterated(np.ascontiguousarray(z[:, ::step]), state, least / step)
-    state, late = _iterated(z, state, least)
-    matrix, centre, correlations = state
+    matrix, centre, correlations = _directions(float(pixels), np.zeros(2 * bands), z @ z.T)
+    previous = np.zeros(bands)
+    iterations = 0
+    while iterations < MAX_ITERATIONS:
+        iterations += 1
+        sums, second = _reweighted(z, matrix, centre)
+        if sums[0] < MIN_WEIGHT * pixels or sums[0] < MIN_PIXELS_PER_BAND * bands:
+            break
+        matrix, centre, correlations = _directions(sums[0], sums[2:], second)
+        if np.abs(correlations - previous).max() < TOLERANCE:
+            break
+        previous = correlations
     share = float(_reweighted(z, matrix, centre)[0][1] / pixels)
     folded = np.concatenate([matrix / scale, -(matrix @ (centre + middle))[:, None]], axis=1)
-    return IrmadFit(folded.astype(np.float32), correlations, share, early + late)
-
-
-def _iterated(z: NDArray[np.float64], state: _Directions, least_weight: float) -> tuple[_Directions, int]:
-    """Reweighted until the canonical correlations stand still; how many rounds it took."""
-    for rounds in range(1, MAX_ITERATIONS + 1):
-        sums, second = _reweighted(z, state.matrix, state.centre)
-        if sums[0] < least_weight:
-            return state, rounds
-        former, state = state, _directions(sums[0], sums[2:], second)
-        if np.abs(state.correlations - former.correlations).max() < TOLERANCE:
-            return state, rounds
-    return state, MAX_ITERATIONS
+    return IrmadFit(folded.astype(np.float32), correlations, share, iterations)
 
 
 def chi_square_survival(chi: NDArray[Any], degrees: int) -> NDArray[np.float64]:
@@ -204,8 +185,10 @@ def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(deviation > 1e-12, deviation, 1.0)
 
 
-def _directions(total: float, first: NDArray[np.float64], second: NDArray[np.float64]) -> _Directions:
-    """One MAD from weighted sums of pixels and of their products.
+def _directions(
+    total: float, first: NDArray[np.float64], second: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """One MAD from weighted sums of pixels and of their products: matrix (p, 2p), centre, correlations (p,).
 
     Both blocks are whitened by Cholesky factors; the canonical directions are then eigenvectors of a
     symmetric matrix, so ``eigh`` serves and no complex pair can appear.
@@ -223,9 +206,7 @@ def _directions(total: float, first: NDArray[np.float64], second: NDArray[np.flo
     a = np.linalg.solve(low_x.T, left)
     b = np.linalg.solve(low_y.T, right)
     spread = np.sqrt(np.maximum(2.0 * (1.0 - correlations), 1e-6))
-    return _Directions(
-        np.ascontiguousarray(np.concatenate([a / spread, -b / spread]).T), centre, correlations
-    )
+    return np.ascontiguousarray(np.concatenate([a / spread, -b / spread]).T), centre, correlations
 
 
 @compiled_fast
