@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import geopandas
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.jobs import Job, Outcome, Place
 from bench.judgement_scenes import Shapes, made_county
-from bench.peers.postgis_server import process_cpu_s
+from bench.peers.postgis_server import Server
 from bench.works.overlaying import Found, difference, overlaid, rolled_out, summed
 from detection.judging.areas.join import SharedAreas, layer_of
 from detection.judging.areas.ragged import ragged_of
@@ -55,22 +53,14 @@ def by_geopandas(place: Place) -> Job:
 def by_postgis(place: Place) -> Job:
     """The planar areas by SQL: layers cut to 128 vertices, GiST, statistics, one process."""
     patches, layers = _on_plane(place)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "bench.peers.postgis_server", str(place.folder / f"pg-{place.parcels}")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if server.stdout is None:
-        raise RuntimeError("no pipe")
-    conninfo, pid = server.stdout.readline().rstrip("\n").split("\t")
-    with psycopg.connect(conninfo) as connection:
+    server = Server(place.folder, str(place.parcels))
+    with server.connected() as connection:
         _load(connection, "patch", patches, is_cut=False)
         for kind, shapes in layers.items():
             _load(connection, kind, shapes, is_cut=True)
 
     def run() -> Found:
-        with psycopg.connect(conninfo) as connection:
+        with server.connected() as connection:
             connection.execute("SET max_parallel_workers_per_gather = 0")
             connection.execute("SET work_mem = '256MB'")
             found = {}
@@ -84,9 +74,7 @@ def by_postgis(place: Place) -> Job:
     def judge(found: Found) -> Outcome:
         return _compared(found, patches, layers)
 
-    # The pipe lives as long as the job: the server stops when it closes.
-    run.__dict__["server"] = server
-    return Job(run, judge, lambda: process_cpu_s(int(pid)))
+    return Job(run, judge, server.cpu_s)
 
 
 def _on_plane(place: Place) -> tuple[Shapes, dict[str, Shapes]]:

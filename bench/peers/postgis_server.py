@@ -3,13 +3,51 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
 from foundation.cluster import OWNER, Cluster
 from foundation.jobs import conninfo
+
+
+class Server:
+    """A private PostGIS of one work; it stops when the work's process ends, or is done with it."""
+
+    def __init__(self, place: Path, name: str) -> None:
+        # A server for each job: the small one that warms up may still be running.
+        folder = tempfile.mkdtemp(prefix=f"pg-{name}-", dir=place)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.peers.postgis_server", folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if self._process.stdout is None:
+            raise RuntimeError("no pipe")
+        self._address, pid = self._process.stdout.readline().rstrip("\n").split("\t")
+        self._pid = int(pid)
+
+    def connected(self) -> psycopg.Connection[Any]:
+        """A new connection."""
+        return psycopg.connect(self._address)
+
+    def run(self, sql: str) -> None:
+        """One statement, committed."""
+        with self.connected() as connection:
+            connection.execute(sql)
+
+    def cpu_s(self) -> float:
+        """CPU seconds of the server so far."""
+        return process_cpu_s(self._pid)
+
+    def close(self) -> None:
+        """Stop it, and wait until its folder is gone."""
+        self._process.communicate()
 
 
 def process_cpu_s(postmaster: int) -> float:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
-import tempfile
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import psycopg
 import shapely
 import shapely.affinity
 from numpy.typing import NDArray
 
 from bench.jobs import Job, Outcome, Place
-from bench.peers.postgis_server import process_cpu_s
+from bench.peers.postgis_server import Server
 from foundation.calendar import SHANGHAI
 from foundation.crs import ellipsoidal_area_m2, reproject
 from patrol.rehearsal.city import share_out
@@ -104,7 +100,7 @@ def made_week(
 def load_packed(place: Place) -> Job:
     """One row an outing, eight bytes a fix: packed and copied."""
     tracks, _, _ = made_week(place)
-    server = Server(place, "packed")
+    server = Server(place.folder, "packed")
     server.run(
         "CREATE UNLOGGED TABLE outing (outing int, started_at timestamptz, fixes bytea);"
         " ALTER TABLE outing ALTER COLUMN fixes SET STORAGE EXTERNAL"
@@ -124,7 +120,7 @@ def load_packed(place: Place) -> Job:
 def load_points(place: Place) -> Job:
     """One row a fix, copied in PostgreSQL's binary form straight from arrays."""
     tracks, _, _ = made_week(place)
-    server = Server(place, "points")
+    server = Server(place.folder, "points")
     server.run(POINT_TABLE)
 
     def run() -> int:
@@ -142,7 +138,7 @@ POINT_TABLE = (
 def measure_packed(place: Place) -> Job:
     """Read packed outings and measure them: validity's way, time and ground."""
     tracks, village_of, villages = made_week(place)
-    server = Server(place, "week-packed")
+    server = Server(place.folder, "week-packed")
     server.run("CREATE UNLOGGED TABLE outing (outing int, started_at timestamptz, fixes bytea)")
     server.run("ALTER TABLE outing ALTER COLUMN fixes SET STORAGE EXTERNAL")
     _copy_packed(server, tracks)
@@ -162,7 +158,7 @@ def measure_packed(place: Place) -> Job:
 def measure_by_windows(place: Place) -> Job:
     """The same by window functions on a row for each fix, ordered and analysed beforehand."""
     tracks, village_of, villages = made_week(place)
-    server = Server(place, "week-points")
+    server = Server(place.folder, "week-points")
     server.run(POINT_TABLE)
     _copy_points(server, tracks)
     server.run(
@@ -212,37 +208,6 @@ def cover_by_buffers(place: Place) -> Job:
     tracks, _, villages = made_week(place)
     fields = _fields(villages)
     return Job(lambda: _by_buffers(tracks, fields), lambda shares: Outcome(len(shares), float(shares.sum())))
-
-
-class Server:
-    """A private PostGIS of one work; it stops when the work's process ends."""
-
-    def __init__(self, place: Place, name: str) -> None:
-        # A server for each job: the small one that warms up may still be running.
-        folder = tempfile.mkdtemp(prefix=f"pg-{name}-", dir=place.folder)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.peers.postgis_server", folder],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        if self._process.stdout is None:
-            raise RuntimeError("no pipe")
-        self._address, pid = self._process.stdout.readline().rstrip("\n").split("\t")
-        self._pid = int(pid)
-
-    def connected(self) -> psycopg.Connection[Any]:
-        """A new connection."""
-        return psycopg.connect(self._address)
-
-    def run(self, sql: str) -> None:
-        """One statement, committed."""
-        with self.connected() as connection:
-            connection.execute(sql)
-
-    def cpu_s(self) -> float:
-        """CPU seconds of the server so far."""
-        return process_cpu_s(self._pid)
 
 
 def _copy_packed(server: Server, tracks: Tracks) -> int:
