@@ -56,8 +56,12 @@ def test_a_patrol_survives_a_killed_page_and_a_lost_network(
     page.get_by_test_id("walk-pause").click()
     expect(page.get_by_test_id("walk")).to_have_attribute("data-paused", "true")
     page.get_by_test_id("walk-pause").click()
+    expect(page.get_by_test_id("walk")).to_have_attribute("data-paused", "false")
 
-    page.reload()
+    context = page.context
+    page.close()
+    page = context.new_page()
+    page.goto("/field.html#/patrol")
     expect(page.get_by_test_id("walk")).to_contain_text("已恢复未完成的巡查")
     assert int(page.get_by_test_id("walk").get_attribute("data-points") or 0) >= 5
     walk_on(page, place, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -116,18 +116,24 @@ def test_another_body_under_the_same_id_is_refused_and_kept(
     assert listed(officer)[0]["fix_count"] == 160
 
 
-def test_fixes_in_any_order_and_twice_are_one_track(sign_in: SignIn, post: dict[str, Any]) -> None:
+def test_fixes_in_any_order_and_twice_are_one_track(
+    sign_in: SignIn, rows: Rows, post: dict[str, Any]
+) -> None:
     officer, body = sign_in(post["login"]), walk(post)
-    receipts = []
-    for seed in range(3):
-        mixed = [*body["fixes"], *body["fixes"][:30]] if seed else list(body["fixes"])
-        random.Random(seed).shuffle(mixed)
-        answer = put(officer, uuid4(), {**body, "fixes": mixed})
+    receipts, ids = [], [uuid4() for _ in range(6)]
+    for seed, patrol_id in enumerate(ids):
+        mixed = [*body["fixes"], *(body["fixes"][:30] if seed > 3 else ())]
+        if seed:
+            random.Random(seed).shuffle(mixed)
+        answer = put(officer, patrol_id, {**body, "fixes": mixed})
         assert answer.status_code == 201, answer.text
         receipts.append(answer.json()["is_valid"])
     found = listed(officer)
-    assert receipts == [True] * 3
+    assert receipts == [True] * 6
     assert len({(row["distance_m"], row["duration_min"]) for row in found}) == 1
+    stored = rows("SELECT fix_count, md5(fixes) AS digest FROM patrol WHERE patrol_id = ANY(:ids)", ids=ids)
+    once = {row["digest"] for row in stored if row["fix_count"] == len(body["fixes"])}
+    assert len(once) == 1, "the same fixes in another order are the same track, byte for byte"
 
 
 def test_nobody_walks_for_another_and_no_clock_runs_ahead(
@@ -140,6 +146,13 @@ def test_nobody_walks_for_another_and_no_clock_runs_ahead(
     )
     body = walk(post)
     assert put(sign_in(other["login"]), uuid4(), body).status_code == 404
+    (above,) = rows(
+        "SELECT a.login FROM post p JOIN account a ON a.account_id = p.holder_account_id WHERE p.tier = 3"
+        " AND p.kind = 'field_chief' AND starts_with(:code, landwarden_prefix(p.division_code)) LIMIT 1",
+        code=post["division_code"],
+    )
+    whoever = put(sign_in(above["login"]), uuid4(), body)
+    assert (whoever.status_code, whoever.json()["code"]) == (403, "patrol.patrol.not_your_post")
     assert put(sign_in("manager"), uuid4(), body).status_code == 403
     ahead = put(sign_in(post["login"]), uuid4(), walk(post, begin=BEGIN + timedelta(days=1)))
     assert (ahead.status_code, ahead.json()["code"]) == (422, "patrol.patrol.not_ended_yet")
@@ -162,7 +175,8 @@ def test_an_outing_before_midnight_on_sunday_counts_in_the_week_that_ends(
     officer = sign_in(post["login"])
     late = datetime(2026, 9, 6, 23, 15, tzinfo=SHANGHAI)
     in_utc = walk(post, begin=late)
-    in_utc["started_at"] = late.astimezone().isoformat()
+    in_utc["started_at"] = late.astimezone(UTC).isoformat()
+    assert in_utc["started_at"].startswith("2026-09-06T15:15")
     assert put(officer, uuid4(), in_utc).status_code == 201
     assert len(listed(officer, "2026-08-31", "2026-09-06")) == 1
     assert listed(officer, "2026-09-07", "2026-09-13") == []
