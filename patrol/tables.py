@@ -84,6 +84,8 @@ class PostRow(Base):
     holder_account_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.account_id"), index=True)
     deputy_name: Mapped[str | None] = mapped_column(Text)
     deputy_account_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.account_id"))
+    holder_phone: Mapped[str | None] = mapped_column(Text)
+    deputy_phone: Mapped[str | None] = mapped_column(Text)
     valid_from: Mapped[date] = mapped_column(Date)
     valid_to: Mapped[date | None] = mapped_column(Date)
 
