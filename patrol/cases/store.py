@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from foundation.access import Actor
 from patrol.cases.tables import ObjectionRow, PauseRow, WarningRow
+from patrol.net.store import STANDING
 from patrol.tables import AssignmentRow, CaseEventRow, CaseRow, EvidenceRow, PostRow, VisitRow
 
 CHANNEL = "landwarden_live"
@@ -236,24 +237,17 @@ def warnings_of(session: Session, patch_id: UUID) -> list[WarningRow]:
 
 
 # A post in force in which somebody stands.
-MANNED = """
-    EXISTS (SELECT FROM post p WHERE p.post_id = {post} AND p.valid_from <= :today
-            AND (p.valid_to IS NULL OR p.valid_to > :today)
-            AND (p.holder_name <> '' OR coalesce(p.deputy_name, '') <> '') {more})
-"""
-ORPHANED_TASKS = f"""
-    SELECT a.patch_id FROM assignment a WHERE a.status IN ('waiting', 'sent', 'signed') AND NOT
-    {
-    MANNED.format(
-        post="a.post_id",
-        more="AND a.holder_name <> '' AND a.holder_name IN (p.holder_name, coalesce(p.deputy_name, ''))",
-    )
-}
-"""
+MANNED = "EXISTS (SELECT FROM standing s WHERE s.post_id = {post} AND {who})"
+ANYBODY = "cardinality(s.names) > 0"
 ORPHANED = f"""
-    SELECT patch_id FROM (SELECT c.patch_id FROM case_file c WHERE c.state NOT IN ('closed', 'dismissed')
-    AND NOT {MANNED.format(post="c.owner_post_id", more="")} UNION {ORPHANED_TASKS}) AS orphans
-    ORDER BY patch_id
+    {STANDING}
+    SELECT patch_id FROM (
+        SELECT c.patch_id FROM case_file c WHERE c.state NOT IN ('closed', 'dismissed')
+        AND NOT {MANNED.format(post="c.owner_post_id", who=ANYBODY)}
+        UNION
+        SELECT a.patch_id FROM assignment a WHERE a.status IN ('waiting', 'sent', 'signed')
+        AND NOT {MANNED.format(post="a.post_id", who="a.holder_name = ANY (s.names)")}
+    ) AS orphans ORDER BY patch_id
 """
 
 
@@ -265,8 +259,8 @@ def orphaned_cases(session: Session, today: date) -> list[UUID]:
 def orphaned_objections(session: Session, today: date) -> list[ObjectionRow]:
     """Open objections whose decider is gone."""
     statement = text(
-        "SELECT o.objection_id FROM objection o WHERE o.status = 'open' AND NOT "
-        + MANNED.format(post="o.owner_post_id", more="")
+        f"{STANDING} SELECT o.objection_id FROM objection o WHERE o.status = 'open' AND NOT "
+        + MANNED.format(post="o.owner_post_id", who=ANYBODY)
     )
     found = session.execute(statement, {"today": today}).scalars()
     return [row for one in found if (row := session.get(ObjectionRow, one)) is not None]

@@ -114,7 +114,7 @@ def rehome(session: Session, actor: Actor, *, now: datetime) -> list[UUID]:
     for account_id in store.disabled_holders(session):
         for row in store.posts_of_account(session, account_id):
             _leave(row, account_id)
-    session.flush()
+    net.settle_tenures(session, actor, now=now)
     moved = []
     for patch_id in store.orphaned_cases(session, today):
         case = locked_case(session, actor, patch_id)
@@ -174,7 +174,7 @@ def _rehome_case(session: Session, actor: Actor, case: CaseRow, today: date, now
 def _successor(posts: Sequence[Post], post: Post | None, task: AssignmentRow, case: CaseRow) -> Holder | None:
     """Who has a task from now on; None where its holder still stands in its post."""
     if post is not None:
-        if task.holder_name and task.holder_name in {post.holder_name, post.deputy_name}:
+        if task.holder_name in post.names:
             return None
         holder = holder_of(post)
         if holder is not None:

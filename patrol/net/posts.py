@@ -77,11 +77,22 @@ class Post:
     holder_account_id: UUID | None
     deputy_name: str | None
     deputy_account_id: UUID | None
+    is_away: bool = False
+    """The holder is on leave on the day in question."""
+    stand_in_name: str | None = None
+    """Who was named for the time of the leave, before the deputy."""
+    stand_in_account_id: UUID | None = None
 
     @property
     def is_manned(self) -> bool:
         """Whether anybody stands in it."""
-        return bool(self.holder_name or self.deputy_name)
+        return holder_of(self) is not None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everybody who stands in it: the holder unless away, the stand-in, the deputy."""
+        holder = self.stand_in_name if self.is_away else self.holder_name
+        return frozenset(name for name in (holder, self.deputy_name) if name)
 
 
 class Holder(NamedTuple):
@@ -129,9 +140,11 @@ def read_posts(data: bytes) -> tuple[list[PostLine], list[BadLine]]:
 
 
 def holder_of(post: Post) -> Holder | None:
-    """The holder, or the deputy in an absent holder's place."""
-    if post.holder_name:
+    """The holder; of one on leave the stand-in; else the deputy."""
+    if post.holder_name and not post.is_away:
         return Holder(post, post.holder_name, post.holder_account_id, is_deputy=False)
+    if post.is_away and post.stand_in_name:
+        return Holder(post, post.stand_in_name, post.stand_in_account_id, is_deputy=True)
     if post.deputy_name:
         return Holder(post, post.deputy_name, post.deputy_account_id, is_deputy=True)
     return None

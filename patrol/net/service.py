@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from foundation.ids import derived_id
 from patrol.net import store
 from patrol.net.grid import CellShare, holding_cell
 from patrol.net.posts import ROLES, BadLine, Post, PostLine, read_posts
+from patrol.net.terms import Absence
 
 ALWAYS = date(2020, 1, 1)
 """Posts of a list that states no dates are in force from here on."""
@@ -63,6 +65,7 @@ def import_posts(
     lines, bad = read_posts(data)
     people = dict(_accounts(session, actor, lines, now=now, password=password, is_demo=is_demo))
     people |= {login: account for login, account in (known_accounts or {}).items() if login in people}
+    known = store.post_ids(session, [line.post_no for line in lines])
     by_name = {line.holder: people.get(line.login) for line in lines if line.holder}
     store.upsert_posts(
         session,
@@ -83,14 +86,29 @@ def import_posts(
             for line in lines
         ],
     )
+    new = {derived_id("post", line.post_no): ALWAYS for line in lines if line.post_no not in known}
+    settle_tenures(session, actor, now=now, since=new)
     facts = {"imported": len(lines), "bad_lines": len(bad)}
     audit.record(session, actor, "patrol.posts.imported", subject=("posts", "list"), at=now, facts=facts)
     return PostImport(len(lines), sum(value is not None for value in people.values()), tuple(bad))
 
 
+def settle_tenures(
+    session: Session, actor: Actor, *, now: datetime, since: Mapping[UUID, date] = MappingProxyType({})
+) -> None:
+    """Write down who came to a post and who left it, as the posts are now. Again changes nothing."""
+    today = now.astimezone(SHANGHAI).date()
+    store.settle_tenures(session, actor, today=today, at=now, since=since)
+
+
 def posts_over(session: Session, actor: Actor, division_code: str, *, now: datetime) -> list[Post]:
     """Posts in force over and below a division that the actor may see."""
     return store.posts_over(session, division_code, now.astimezone(SHANGHAI).date())
+
+
+def absences_between(session: Session, first: date, last: date) -> list[Absence]:
+    """Leaves that touch some days, as recorded and not taken back."""
+    return store.absences_between(session, first, last)
 
 
 def get_post(session: Session, post_id: UUID) -> Post:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from foundation.access import Actor
 from patrol.net.grid import CellShare
 from patrol.net.posts import Post
+from patrol.net.tables import AbsenceRow, TenureRow
+from patrol.net.terms import Absence, Tenure
 from patrol.tables import PostRow
 
 CELLS_UNDER_PATCH = text(
@@ -20,6 +24,59 @@ CELLS_UNDER_PATCH = text(
            ST_Area(ST_Intersection(c.geometry, p.geometry)::geography) AS overlap_m2
     FROM patch p JOIN grid_cell c ON c.geometry && p.geometry AND ST_Intersects(c.geometry, p.geometry)
     WHERE p.patch_id = :patch_id AND c.valid_to IS NULL
+    """
+)
+OVER = (
+    "(starts_with(:code, landwarden_prefix(post.division_code))"
+    " OR starts_with(post.division_code, landwarden_prefix(:code)))"
+)
+STANDING = """
+    WITH away AS (
+        SELECT DISTINCT ON (post_id) post_id, person_name, account_id, stand_in_name, stand_in_account_id
+        FROM post_absence WHERE NOT is_cancelled AND :today BETWEEN starts_on AND ends_on
+        ORDER BY post_id, recorded_at DESC, absence_id
+    ), standing AS (
+        SELECT p.post_id, array_remove(ARRAY[
+            CASE WHEN w.post_id IS NULL THEN nullif(p.holder_name, '')
+                 WHEN w.stand_in_account_id IN (SELECT account_id FROM away) THEN NULL
+                 ELSE w.stand_in_name END,
+            CASE WHEN p.deputy_account_id IN (SELECT account_id FROM away) THEN NULL
+                 ELSE nullif(p.deputy_name, '') END], NULL) AS names
+        FROM post p LEFT JOIN away w ON w.post_id = p.post_id AND w.person_name = p.holder_name
+        WHERE p.valid_from <= :today AND (p.valid_to IS NULL OR p.valid_to > :today)
+    )
+"""
+"""Who stands in each post on ``:today``: the same rule as `standing_in` below, where SQL asks it."""
+TENURES_CLOSED = text(
+    """
+    UPDATE post_tenure t SET valid_to = greatest(t.valid_from, CASE WHEN p.valid_to IS NOT NULL
+        THEN p.valid_to ELSE coalesce((SELECT day FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[]))
+        AS stated (post_id, day) WHERE stated.post_id = p.post_id), :today) END)
+    FROM post p WHERE p.post_id = t.post_id AND t.valid_to IS NULL AND (p.valid_to IS NOT NULL
+        OR t.person_name <> CASE t.part WHEN 'holder' THEN p.holder_name ELSE coalesce(p.deputy_name, '') END)
+    """
+)
+TENURES_OPENED = text(
+    """
+    INSERT INTO post_tenure (tenure_id, post_id, division_code, part, person_name, account_id, valid_from,
+                             recorded_at, recorded_by, recorded_by_name)
+    SELECT gen_random_uuid(), p.post_id, p.division_code, n.part, n.name, n.account_id,
+           coalesce((SELECT day FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[]))
+                     AS stated (post_id, day) WHERE stated.post_id = p.post_id), :today),
+           :at, :by, :by_name
+    FROM post p CROSS JOIN LATERAL (VALUES ('holder', p.holder_name, p.holder_account_id),
+                                           ('deputy', coalesce(p.deputy_name, ''), p.deputy_account_id))
+         AS n (part, name, account_id)
+    WHERE n.name <> '' AND p.valid_to IS NULL AND NOT EXISTS (SELECT FROM post_tenure t
+        WHERE t.post_id = p.post_id AND t.part = n.part AND t.valid_to IS NULL)
+    """
+)
+TENURES_LINKED = text(
+    """
+    UPDATE post_tenure t SET account_id = CASE t.part WHEN 'holder' THEN p.holder_account_id
+                                                      ELSE p.deputy_account_id END
+    FROM post p WHERE p.post_id = t.post_id AND t.valid_to IS NULL AND t.account_id IS DISTINCT FROM
+        CASE t.part WHEN 'holder' THEN p.holder_account_id ELSE p.deputy_account_id END
     """
 )
 
@@ -41,20 +98,85 @@ def upsert_posts(session: Session, rows: Sequence[dict[str, object]]) -> None:
 
 
 def posts_over(session: Session, division_code: str, on: date) -> list[Post]:
-    """Posts in force of a division, of all above it and of all below it."""
+    """Posts in force of a division, of all above it and of all below it, as they stand on a day."""
     rows = session.scalars(
         select(PostRow)
         .where(
             PostRow.valid_from <= on,
             (PostRow.valid_to.is_(None)) | (PostRow.valid_to > on),
-            text(
-                "(starts_with(:code, landwarden_prefix(post.division_code))"
-                " OR starts_with(post.division_code, landwarden_prefix(:code)))"
-            ).bindparams(code=division_code),
+            text(OVER).bindparams(code=division_code),
         )
         .order_by(PostRow.post_no)
     )
-    return [post_of(row) for row in rows]
+    return standing_in(rows, absences_on(session, on))
+
+
+def standing_in(rows: Iterable[PostRow], absences: Sequence[Absence]) -> list[Post]:
+    """Posts with who stands in them, the newest leave of a day deciding; who is away stands in nowhere."""
+    away = {absence.post_id: absence for absence in absences}
+    people = {absence.account_id for absence in absences} - {None}
+    posts = []
+    for row in rows:
+        post = post_of(row)
+        absence = away.get(post.post_id)
+        if post.deputy_account_id in people:
+            post = replace(post, deputy_name=None, deputy_account_id=None)
+        if absence is not None and absence.name == post.holder_name:
+            is_there = absence.stand_in_account_id not in people
+            post = replace(
+                post,
+                is_away=True,
+                stand_in_name=absence.stand_in_name if is_there else None,
+                stand_in_account_id=absence.stand_in_account_id if is_there else None,
+            )
+        posts.append(post)
+    return posts
+
+
+def absences_on(session: Session, on: date) -> list[Absence]:
+    """Leaves of a day, in the order in which they were recorded."""
+    return absences_between(session, on, on)
+
+
+def absences_between(session: Session, first: date, last: date) -> list[Absence]:
+    """Leaves that touch some days, in the order in which they were recorded."""
+    rows = session.scalars(
+        select(AbsenceRow)
+        .where(~AbsenceRow.is_cancelled, AbsenceRow.starts_on <= last, AbsenceRow.ends_on >= first)
+        .order_by(AbsenceRow.recorded_at, AbsenceRow.absence_id.desc())
+    )
+    return [absence_of(row) for row in rows]
+
+
+def settle_tenures(
+    session: Session, actor: Actor, *, today: date, at: datetime, since: Mapping[UUID, date]
+) -> None:
+    """Write down who came and who left: tenures follow the posts as they are. Again changes nothing.
+
+    Parameters
+    ----------
+    since : mapping of post id -> first day
+        Of changes whose day was stated; all others are of today.
+    """
+    session.flush()
+    values = {"ids": list(since), "days": list(since.values()), "today": today}
+    session.execute(TENURES_CLOSED, values)
+    session.execute(TENURES_LINKED)
+    told = {"at": at, "by": actor.account_id, "by_name": actor.name}
+    session.execute(TENURES_OPENED, values | told)
+
+
+def tenures_of(session: Session, post_ids: Iterable[UUID]) -> list[Tenure]:
+    """Everybody who ever stood in some posts, oldest first."""
+    rows = session.scalars(
+        select(TenureRow)
+        .where(TenureRow.post_id.in_(set(post_ids)))
+        .order_by(TenureRow.valid_from, TenureRow.recorded_at)
+    )
+    return [
+        Tenure(row.post_id, row.part, row.person_name, row.account_id, row.valid_from, row.valid_to)
+        for row in rows
+    ]
 
 
 def post_by_id(session: Session, post_id: UUID) -> Post | None:
@@ -72,6 +194,12 @@ def posts_by_ids(session: Session, post_ids: Iterable[UUID]) -> dict[UUID, Post]
 def post_id_by_number(session: Session, post_no: str) -> UUID | None:
     """Id of a post number."""
     return session.scalar(select(PostRow.post_id).where(PostRow.post_no == post_no))
+
+
+def post_ids(session: Session, numbers: Sequence[str]) -> dict[str, UUID]:
+    """Ids of those post numbers that are known."""
+    rows = session.execute(select(PostRow.post_no, PostRow.post_id).where(PostRow.post_no.in_(numbers)))
+    return {row.post_no: row.post_id for row in rows}
 
 
 def account_by_login(session: Session, login: str) -> UUID | None:
@@ -96,6 +224,23 @@ def cell_codes(session: Session, division_code: str) -> list[str]:
         {"code": division_code},
     )
     return list(rows.scalars())
+
+
+def absence_of(row: AbsenceRow) -> Absence:
+    """Value of a row."""
+    return Absence(
+        row.absence_id,
+        row.post_id,
+        row.division_code,
+        row.person_name,
+        row.account_id,
+        row.kind,
+        row.starts_on,
+        row.ends_on,
+        row.stand_in_name,
+        row.stand_in_account_id,
+        row.note,
+    )
 
 
 def post_of(row: PostRow) -> Post:

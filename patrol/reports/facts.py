@@ -47,6 +47,7 @@ from patrol.reports.bulletins import (
 from patrol.reports.coverage import Field, Walked, cover, cropland_of
 from patrol.reports.indicators import DEFINITIONS, Ledger, Person, Step, compute
 from patrol.reports.issuing.service import errata_facts
+from patrol.reports.people import load_people, walked_apart
 from patrol.reports.rankings import (
     PersonGroup,
     RankingRow,
@@ -91,18 +92,7 @@ def load_ledger(session: Session, scope: Scope, period: Period) -> Ledger:
 
 
 def _people(session: Session, scope: Scope, period: Period) -> list[Person]:
-    return _persons(store.people(session, scope.division.prefix, period.first, period.last), period)
-
-
-def _persons(rows: Sequence[RowMapping], period: Period) -> list[Person]:
-    """Those of whom something is asked in a period; the rows may reach beyond it."""
-    return [
-        person
-        for row in rows
-        if row["valid_from"] <= period.last
-        and (row["valid_to"] is None or row["valid_to"] > period.first)
-        and (person := _person(row, period)) is not None
-    ]
+    return load_people(session, scope.division.prefix, period.first, period.last).in_period(period)
 
 
 def _cases(session: Session, prefix: str) -> Ledger:
@@ -142,17 +132,23 @@ def person_rankings(
     spans = [(former.starts_at, former.ends_at), (scope.period.starts_at, scope.end)]
     groups = [group for group in policy.groups if wanted(group)]
     tiers = sorted({group.tier for group in groups})
-    rows = store.people(session, scope.division.prefix, former.first, scope.period.last, tiers)
+    people = load_people(session, scope.division.prefix, former.first, scope.period.last, tiers)
     counts = store.walked(session, scope.division.prefix, spans)
-    before = Ledger(persons=_persons(rows, former), walked=counts[0])
-    now = Ledger(persons=_persons(rows, scope.period), walked=counts[1])
+    before, now = (
+        _counted(session, Ledger(), people.in_period(period), walked=walked, span=span)
+        for period, walked, span in zip((former, scope.period), counts, spans, strict=True)
+    )
     # Before the first outing there was no ranking to have moved from.
     is_first = not store.has_outings(session, scope.division.prefix, *spans[0])
     codes = {person.division_code for person in now.persons}
     names = {code: division_name(code) for code in codes}
+    stayed = {(person.seat, person.name) for person in before.persons}
+    same = {person.seat for person in now.persons if (person.seat, person.name) in stayed}
     found = []
     for group in groups:
         ranks = {} if is_first else person_ranks(before, former, as_of=scope.as_of, group=group)
+        # Whoever came to a post does not inherit the rank of whoever left it.
+        ranks = {key: rank for key, rank in ranks.items() if key in same}
         ranked = rank_persons(
             now, scope.period, as_of=scope.as_of, group=group, unit_names=names, former=ranks
         )
@@ -172,15 +168,27 @@ def unit_ranking(session: Session, scope: Scope, level: int) -> list[RankingRow]
     counts = store.walked(session, prefix, spans)
     cases = _cases(session, prefix)
 
-    def ranked(period: Period, walked: Mapping[UUID, int], people: Sequence[Person]) -> list[RankingRow]:
-        ledger = replace(cases, persons=people, walked=walked)
+    def ranked(place: int, period: Period, people: Sequence[Person]) -> list[RankingRow]:
+        ledger = _counted(session, cases, people, walked=counts[place], span=spans[place])
         return rank_units(ledger, period, as_of=scope.as_of, units=units, policy=policy)
 
     # People are asked for again only where the weights speak of them.
     counts_people = not PEOPLE_INDICATORS.isdisjoint(policy.weights)
     people_before = _people(session, scope, former) if counts_people else ()
-    rows = ranked(period, counts[1], _people(session, scope, period))
-    return with_changes(rows, ranked(former, counts[0], people_before))
+    rows = ranked(1, period, _people(session, scope, period))
+    return with_changes(rows, ranked(0, former, people_before))
+
+
+def _counted(
+    session: Session,
+    ledger: Ledger,
+    people: Sequence[Person],
+    *,
+    walked: Mapping[UUID, int],
+    span: tuple[datetime, datetime],
+) -> Ledger:
+    """The ledger with people, and their outings as the database counts them."""
+    return replace(ledger, persons=people, walked=walked, walked_apart=walked_apart(session, people, *span))
 
 
 def bulletin_id_of(kind: str, scope: Scope) -> UUID:
@@ -259,23 +267,6 @@ def _recheck(session: Session, actor: Actor, scope: Scope, kind: str) -> Facts |
         return recheck.facts_of(view)
 
     return {"drawn": told(scope.period), "answered": told(previous_period(scope.period))}
-
-
-def _person(row: RowMapping, period: Period) -> Person | None:
-    required = patrol_policy().required(
-        tier=row["tier"], kind=row["kind"], period=period, since=row["valid_from"], until=row["valid_to"]
-    )
-    if required <= 0 or not row["holder_name"]:
-        return None
-    return Person(
-        row["post_id"],
-        row["holder_name"],
-        row["title"],
-        row["tier"],
-        row["kind"],
-        row["division_code"],
-        required,
-    )
 
 
 def _lead_facts(leads: Sequence[RowMapping]) -> list[Facts]:

@@ -12,14 +12,23 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from foundation.calendar import Period
+from foundation.calendar import SHANGHAI, Period
 
 SELF_FOUND_SOURCES = frozenset({"patrol", "camera", "public"})
 SMALL_BELOW = 5
 
 
 class Person(NamedTuple):
-    """A post-holder of whom patrols are asked; ``required`` for the period in question."""
+    """A post-holder of whom patrols are asked; ``required`` for the period in question.
+
+    Attributes
+    ----------
+    since, until : datetime, optional
+        Where several persons had the post in the period: outings from ``since`` to before ``until`` are this
+        person's. Both None: all of the post are.
+    days_away : int
+        Days of approved leave or exemption for which nothing is asked.
+    """
 
     post_id: UUID
     name: str
@@ -28,6 +37,16 @@ class Person(NamedTuple):
     kind: str
     division_code: str
     required: float
+    since: datetime | None = None
+    until: datetime | None = None
+    days_away: int = 0
+
+    @property
+    def seat(self) -> str:
+        """The post, and since when, where several had it: the item that stands for this person."""
+        if self.since is None:
+            return str(self.post_id)
+        return f"{self.post_id}/{self.since.astimezone(SHANGHAI).date()}"
 
 
 class Outing(NamedTuple):
@@ -103,6 +122,8 @@ class Ledger:
     coverage: Sequence[Coverage] = ()
     walked: Mapping[UUID, int] | None = None
     """Valid outings of each post, where the database has counted them: for rankings, which show no items."""
+    walked_apart: Mapping[str, int] | None = None
+    """Likewise by seat, of those who shared a post."""
 
     def by_unit(self, prefixes: Sequence[str]) -> dict[str, Ledger]:
         """The facts of each unit: the division and all below it. Prefixes are of one length.
@@ -110,7 +131,7 @@ class Ledger:
         One pass over the facts, however many units there are.
         """
         length = max((len(prefix) for prefix in prefixes), default=0)
-        facts = [field.name for field in fields(self) if field.name != "walked"]
+        facts = [field.name for field in fields(self) if not field.name.startswith("walked")]
         parts: dict[str, dict[str, list[Any]]] = {prefix: {name: [] for name in facts} for prefix in prefixes}
         posts = {person.post_id: person.division_code for person in self.persons}
         for name in facts:
@@ -118,7 +139,10 @@ class Ledger:
                 code = posts.get(item.post_id, "") if name == "outings" else item.division_code
                 if code[:length] in parts:
                     parts[code[:length]][name].append(item)
-        return {prefix: Ledger(**found, walked=self.walked) for prefix, found in parts.items()}
+        return {
+            prefix: Ledger(**found, walked=self.walked, walked_apart=self.walked_apart)
+            for prefix, found in parts.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +179,7 @@ class Definition(NamedTuple):
 
 
 DEFINITIONS: tuple[Definition, ...] = (
-    Definition("required", "应巡次数", "本期每人定额之和，按在岗天数折算"),
+    Definition("required", "应巡次数", "本期每人定额之和，按在岗天数折算，扣除经批准的请假和免巡天数"),
     Definition("valid", "有效巡查次数", "本期内符合有效巡查条件的次数（每人封顶前为实际次数）"),
     Definition("completion_rate", "巡查完成率", "Σ min(有效次数, 定额) ÷ Σ 定额，每人封顶"),
     Definition("attainment_rate", "达标率", "完成定额的人数 ÷ 有定额的人数"),
@@ -187,14 +211,14 @@ def ratio(key: str, items: Iterable[str], counted: Iterable[str]) -> Indicator:
 def required(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
     """应巡次数: quotas of all persons."""
     total = sum(person.required for person in ledger.persons)
-    items = tuple(sorted(str(person.post_id) for person in ledger.persons if person.required > 0))
+    items = tuple(sorted(person.seat for person in ledger.persons if person.required > 0))
     return Indicator("required", total, total, float(len(items)), items, items)
 
 
 def valid(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
     """有效巡查次数: outings that count, not capped."""
     if ledger.walked is not None:
-        counted = float(sum(ledger.walked.get(person.post_id, 0) for person in ledger.persons))
+        counted = float(sum(valid_by_seat(ledger, period, as_of).values()))
         return Indicator("valid", counted, counted, counted)
     outings = [outing for outing in ledger.outings if _begins_in(outing, period, as_of)]
     good = [str(outing.patrol_id) for outing in outings if outing.is_valid]
@@ -206,21 +230,21 @@ def valid(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
 
 def completion_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
     """巡查完成率, capped per person: one walker cannot hide an absentee."""
-    done = valid_by_post(ledger, period, as_of)
+    done = valid_by_seat(ledger, period, as_of)
     people = [person for person in ledger.persons if person.required > 0]
     asked = sum(person.required for person in people)
-    walked = sum(min(done.get(person.post_id, 0), person.required) for person in people)
-    items = tuple(sorted(str(person.post_id) for person in people))
-    counted = tuple(sorted(str(person.post_id) for person in people if done.get(person.post_id, 0) > 0))
+    walked = sum(min(done[person.seat], person.required) for person in people)
+    items = tuple(sorted(person.seat for person in people))
+    counted = tuple(sorted(person.seat for person in people if done[person.seat] > 0))
     return Indicator("completion_rate", walked / asked if asked else None, walked, asked, items, counted)
 
 
 def attainment_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
     """达标率: people who met their quota."""
-    done = valid_by_post(ledger, period, as_of)
+    done = valid_by_seat(ledger, period, as_of)
     people = [person for person in ledger.persons if person.required > 0]
-    met = [str(person.post_id) for person in people if done.get(person.post_id, 0) >= person.required - 1e-9]
-    return ratio("attainment_rate", (str(person.post_id) for person in people), met)
+    met = [person.seat for person in people if done[person.seat] >= person.required - 1e-9]
+    return ratio("attainment_rate", (person.seat for person in people), met)
 
 
 def coverage_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
@@ -318,6 +342,35 @@ def valid_by_post(ledger: Ledger, period: Period, as_of: datetime) -> Mapping[UU
         if outing.is_valid and _begins_in(outing, period, as_of):
             counts[outing.post_id] = counts.get(outing.post_id, 0) + 1
     return counts
+
+
+def valid_by_seat(ledger: Ledger, period: Period, as_of: datetime) -> dict[str, int]:
+    """Valid outings of each person in the period, not capped: those of the post within the person's days."""
+    by_post = valid_by_post(ledger, period, as_of)
+    apart = ledger.walked_apart or {}
+    shared = {person.post_id for person in ledger.persons if person.since is not None}
+    own = [
+        outing
+        for outing in ledger.outings
+        if outing.post_id in shared and outing.is_valid and _begins_in(outing, period, as_of)
+    ]
+    counts: dict[str, int] = {}
+    for person in ledger.persons:
+        if person.since is None:
+            counts[person.seat] = by_post.get(person.post_id, 0)
+        elif ledger.walked is not None:
+            counts[person.seat] = apart.get(person.seat, 0)
+        else:
+            counts[person.seat] = sum(_is_of(outing, person) for outing in own)
+    return counts
+
+
+def _is_of(outing: Outing, person: Person) -> bool:
+    return (
+        outing.post_id == person.post_id
+        and (person.since is None or outing.started_at >= person.since)
+        and (person.until is None or outing.started_at < person.until)
+    )
 
 
 def _begins_in(outing: Outing, period: Period, as_of: datetime) -> bool:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from foundation.calendar import Period
-from patrol.reports.indicators import Ledger, compute, valid_by_post
+from patrol.reports.indicators import Ledger, compute, valid_by_seat
 
 TIE = 1e-9
 POLICY_FILE = Path(__file__).resolve().parents[2] / "data" / "policies" / "ranking.toml"
@@ -98,15 +98,15 @@ def rank_persons(
         Of the period before, as `person_ranks` says it.
     """
     ranks = person_ranks(ledger, period, as_of=as_of, group=group)
-    done = valid_by_post(ledger, period, as_of)
+    done = valid_by_seat(ledger, period, as_of)
     rows = []
     for person in ledger.persons:
         if person.tier != group.tier or person.kind not in group.kinds:
             continue
-        raw = float(done.get(person.post_id, 0))
+        key = person.seat
+        raw = float(done[key])
         capped = min(raw, person.required)
         rate = capped / person.required if person.required else None
-        key = str(person.post_id)
         rank, before = ranks.get(key), former.get(key)
         rows.append(
             RankingRow(
@@ -133,9 +133,9 @@ def rank_persons(
 
 def person_ranks(ledger: Ledger, period: Period, *, as_of: datetime, group: PersonGroup) -> dict[str, int]:
     """Rank of every person of a group by key; ties share it. Who was asked for nothing has none."""
-    done = valid_by_post(ledger, period, as_of)
+    done = valid_by_seat(ledger, period, as_of)
     rates = [
-        (min(done.get(person.post_id, 0), person.required) / person.required, str(person.post_id))
+        (min(done[person.seat], person.required) / person.required, person.seat)
         for person in ledger.persons
         if person.tier == group.tier and person.kind in group.kinds and person.required
     ]

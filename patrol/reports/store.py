@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -25,17 +25,41 @@ FIRST_SOURCE = """
 def people(
     session: Session, prefix: str, first: date, last: date, tiers: Sequence[int] = (1, 2, 3, 4)
 ) -> list[RowMapping]:
-    """Posts of some tiers in force at some time in a period, by number."""
+    """Holders of posts of some tiers at some time in a period, by number: one row for each time in a post."""
     return _all(
         session,
-        "SELECT post_id, holder_name, title, tier, kind, division_code, valid_from, valid_to FROM post"
-        " WHERE starts_with(division_code, :prefix) AND valid_from <= :last"
-        " AND (valid_to IS NULL OR valid_to > :first) AND tier = ANY(:tiers) ORDER BY post_no",
+        "SELECT post_id, t.person_name AS holder_name, p.title, p.tier, p.kind, p.division_code,"
+        " greatest(p.valid_from, t.valid_from) AS valid_from, least(p.valid_to, t.valid_to) AS valid_to"
+        " FROM post p JOIN post_tenure t USING (post_id)"
+        " WHERE starts_with(p.division_code, :prefix) AND p.valid_from <= :last"
+        " AND (p.valid_to IS NULL OR p.valid_to > :first) AND tier = ANY(:tiers) AND t.part = 'holder'"
+        " AND t.valid_from <= :last AND (t.valid_to IS NULL OR t.valid_to > greatest(:first, t.valid_from))"
+        " ORDER BY post_no, t.valid_from, t.tenure_id",
         tiers=list(tiers),
         prefix=prefix,
         first=first,
         last=last,
     )
+
+
+def walked_by_seat(session: Session, spans: Mapping[str, tuple[UUID, datetime, datetime]]) -> dict[str, int]:
+    """Valid outings of posts, each between two moments of its own."""
+    rows = session.execute(
+        text(
+            "SELECT s.seat, count(p.patrol_id) FROM unnest(CAST(:seats AS text[]), CAST(:posts AS uuid[]),"
+            " CAST(:begins AS timestamptz[]), CAST(:ends AS timestamptz[]))"
+            " AS s (seat, post_id, begins, ends)"
+            " LEFT JOIN patrol p ON p.post_id = s.post_id AND p.is_valid AND p.started_at >= s.begins"
+            " AND p.started_at < s.ends GROUP BY s.seat"
+        ),
+        {
+            "seats": list(spans),
+            "posts": [post for post, _, _ in spans.values()],
+            "begins": [begin for _, begin, _ in spans.values()],
+            "ends": [end for _, _, end in spans.values()],
+        },
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def walked(

@@ -33,7 +33,8 @@ DUE = """{due} < :end AND ({due} >= :begin OR {left} = '' OR {left} >= :begin)
     AND NOT ({due} >= :as_of AND ({left} = '' OR {left} >= :as_of))"""
 OUTING = "started_at >= :begin AND started_at < min(:end, :as_of)"
 WALKED = f"""SELECT CAST(p.required AS REAL) AS asked, (SELECT count(*) FROM outings o
-    WHERE o.post_id = p.post_id AND o.is_valid = 1 AND {OUTING}) AS went
+    WHERE o.post_id = p.post_id AND o.is_valid = 1 AND {OUTING}
+    AND (p.since = '' OR o.started_at >= p.since) AND (p.until = '' OR o.started_at < p.until)) AS went
     FROM persons p WHERE CAST(p.required AS REAL) > 0"""
 DECIDED = (
     "FROM decisions WHERE kind <> 'doubtful' AND decided_at >= :begin AND decided_at < min(:end, :as_of)"
@@ -96,6 +97,13 @@ def plays(draw: st.DrawFn) -> tuple[Ledger, Period, datetime]:
         Person(UUID(int=n), f"=某{n}", "网格员", 4, "grid_officer", draw(unit), draw(quota))
         for n in range(1, 5)
     ]
+    if draw(st.booleans()):
+        # The first post changes hands within the period: each is asked for the own days.
+        change = period.starts_at + timedelta(days=draw(st.integers(1, days - 1)))
+        person[:1] = [
+            person[0]._replace(required=draw(quota), since=period.starts_at, until=change, days_away=1),
+            person[0]._replace(name="某5", required=draw(quota), since=change),
+        ]
     kinds, sources = st.sampled_from(["unlawful", "not_new", "lawful", "doubtful"]), ["patrol", "satellite"]
     ledger = Ledger(
         person,
