@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import rasterio
@@ -36,6 +38,8 @@ from ingest.raster import (
     without_classes,
 )
 
+First = TypeVar("First")
+Second = TypeVar("Second")
 Stored = NDArray[Any]
 """Pixels in a file's own type."""
 PROBE_SIDE = 128
@@ -121,9 +125,12 @@ class ImagePair:
             for info in (self.before, self.after)
         )
 
-    def reader(self) -> PairReader:
-        """A reader of its own for one thread; use as a context manager."""
-        return PairReader(self)
+    def reader(self, *, is_double: bool = False) -> PairReader:
+        """A reader of its own for one thread; use as a context manager.
+
+        ``is_double`` gives the later date a thread of its own, see `PairReader.both`.
+        """
+        return PairReader(self, is_double=is_double)
 
 
 def open_pair(
@@ -188,9 +195,12 @@ class PairReader:
     PNG and JPEG can only be decoded from their first line on: they are held whole once read.
     """
 
-    def __init__(self, pair: ImagePair) -> None:
+    def __init__(self, pair: ImagePair, *, is_double: bool = False) -> None:
         self.pair = pair
         self._stack = contextlib.ExitStack()
+        self._second: ThreadPoolExecutor | None = None
+        if is_double:
+            self._second = self._stack.enter_context(ThreadPoolExecutor(max_workers=1))
         self._before: Any = None
         self._after: Any = None
         self._after_classes: Any = None
@@ -212,6 +222,20 @@ class PairReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def both(self, before: Callable[[], First], after: Callable[[], Second]) -> tuple[First, Second]:
+        """Work on each date, at the same time where the reader is double.
+
+        ``before`` may read only BEFORE and ``after`` only AFTER: a dataset serves one thread at a time.
+        """
+        if self._second is None:
+            return before(), after()
+        second = self._second.submit(after)
+        try:
+            first = before()
+        finally:
+            second.exception()  # its thread has left the dataset
+        return first, second.result()
 
     def read_before(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """BEFORE on a block: float32 (bands, rows, cols) and validity (rows, cols)."""

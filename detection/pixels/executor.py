@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import forkserver, get_context
@@ -27,6 +28,7 @@ T = TypeVar("T")
 BLOCK_PX = 512
 """Both dates of a block of four bands, with what is computed from them, stay in the processor's cache."""
 MAX_RESTARTS = 3
+TURN_S = 0.0005
 AHEAD = 3
 """Blocks under way for each worker."""
 PRELOAD = "detection.pixels.scoring"
@@ -37,6 +39,11 @@ Work = Callable[[PairReader, Box], T]
 
 class Executor(Protocol):
     """Does work on blocks."""
+
+    @property
+    def workers(self) -> int:
+        """How many blocks are worked on at once."""
+        ...
 
     def warm(self) -> None:
         """Begin to start what will be needed, while the caller prepares the work."""
@@ -135,6 +142,7 @@ class Threads:
         with ExitStack() as stack:
             readers = [stack.enter_context(pair.reader()) for _ in range(self.workers)]
             lanes: list[Pool] = [ThreadPoolExecutor(max_workers=1) for _ in readers]
+            stack.enter_context(_quick_turns())
             try:
                 yield from _in_order(
                     in_lanes(boxes, self.workers),
@@ -144,6 +152,33 @@ class Threads:
             finally:
                 for pool in lanes:
                     pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """A worker that comes out of a kernel waits for the interpreter as long as a turn of another lasts.
+
+    A block takes some milliseconds, the usual turn five of them.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(min(usual, TURN_S))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def aside(work: Callable[[], T], *, workers: int) -> Callable[[], T]:
+    """Begin work that needs no blocks beside work on blocks; gives what waits for its result.
+
+    With one worker it is done when it is asked for.
+    """
+    if workers == 1:
+        return work
+    pool = ThreadPoolExecutor(max_workers=1)
+    under_way = pool.submit(work)
+    pool.shutdown(wait=False)
+    return under_way.result
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from detection.pixels.align import Registration, read_aligned, register, registe
 from detection.pixels.changes import DetectedChange, Detection
 from detection.pixels.detectors.registry import PANELS, SensorChoice, choose_sensor
 from detection.pixels.detectors.surface_height import SurfaceHeightFit, height_rules
-from detection.pixels.executor import BLOCK_PX, Executor, Threads, default_workers
+from detection.pixels.executor import BLOCK_PX, Executor, Threads, aside, default_workers
 from detection.pixels.fitting import FINE_GSD_M, Fit, fit_panel, no_change_control, read_samples
 from detection.pixels.kinds.heads import head_kind
 from detection.pixels.kinds.height import surface_model_kind
@@ -88,6 +88,11 @@ class _Run:
         if min_area_m2 is None and self.choice.sensor == "height":
             min_area_m2 = height_rules()["change"]["min_area_m2"]
         return min_object_px(self.pair.grid.gsd_m(), min_area_m2, is_fine=self.is_fine)
+
+    def control(self) -> float:
+        """Share flagged where nothing happened."""
+        weights = None if self.fit.net is None else self.fit.net.model
+        return no_change_control(self.pair, self.choice, self.samples, weights)
 
     @cached_property
     def kind(self) -> Kind:
@@ -160,10 +165,12 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     pair, choice = _opened(
         before, after, sensor, pixel_grid=pixel_grid, gsd_m=gsd_m, dates=dates, sha256=sha256
     )
-    fitted = _prepared(pair, choice, through, cloud_mask, weights=weights, tell=tell)
+    is_double = workers.workers > 1
+    fitted = _prepared(pair, choice, through, cloud_mask, weights=weights, is_double=is_double, tell=tell)
     run = replace(fitted, min_area_m2=min_area_m2, is_typed=is_typed)
+    control = aside(run.control, workers=workers.workers)
     scores = _scored(run, workers, block_px or run.block_px, tell=tell, cancel=cancel, spool=spool)
-    return _assemble(run, scores, tell)
+    return _assemble(run, scores, control, tell)
 
 
 def _scored(
@@ -215,10 +222,11 @@ def _prepared(
     cloud_mask: Path | None,
     *,
     weights: Weights | None,
+    is_double: bool,
     tell: Progress,
 ) -> _Run:
     """Register the pair and fit the panel on its samples."""
-    with pair.reader() as reader:
+    with pair.reader(is_double=is_double) as reader:
         tell("register", 0.0)
         registration = _registered(reader, through, tell)
         tell("fit", 0.0)
@@ -239,7 +247,7 @@ def _silent(_stage: str, _share: float) -> None:
     """Tell nobody."""
 
 
-def _assemble(run: _Run, scores: Runs, tell: Progress) -> Detection:
+def _assemble(run: _Run, scores: Runs, control: Callable[[], float], tell: Progress) -> Detection:
     tell("outline", 0.0)
     found = _objects(run, scores)
     outlines = outline_objects(found.runs, run.pair.grid, residual_px=run.registration.residual_px)
@@ -264,7 +272,7 @@ def _assemble(run: _Run, scores: Runs, tell: Progress) -> Detection:
                 int(sites[label]),
             )
         )
-    detection = _detection(run, tuple(changes), found.runs, unseen(scores))
+    detection = _detection(run, tuple(changes), found.runs, unseen(scores), control())
     tell("done", 1.0)
     return detection
 
@@ -369,7 +377,9 @@ def _confidence(verdict: Verdict, witnesses: Mapping[str, float]) -> float:
     return round(float(likely) * (0.5 + 0.5 * agreement), 4)
 
 
-def _detection(run: _Run, changes: tuple[DetectedChange, ...], objects: Runs, hidden: Runs) -> Detection:
+def _detection(
+    run: _Run, changes: tuple[DetectedChange, ...], objects: Runs, hidden: Runs, control: float
+) -> Detection:
     pair, fit = run.pair, run.fit
     weights = None if fit.net is None else fit.net.model
     parameters = {
@@ -394,7 +404,7 @@ def _detection(run: _Run, changes: tuple[DetectedChange, ...], objects: Runs, hi
         registration=run.registration.report(),
         normalisation=fit.normalisation.report(),
         detectors=fit.report(),
-        no_change_control=no_change_control(pair, run.choice, run.samples, weights),
+        no_change_control=control,
         observed_share=1.0 - hidden.pixels / (rows * cols),
         cloud_share=run.screen.share,
         before_sha256=pair.before.sha256,

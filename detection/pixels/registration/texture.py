@@ -48,14 +48,7 @@ class Texture:
         self._whole: tuple[Grid, NDArray[np.bool_], Grid, NDArray[np.bool_]] | None = None
         if shape[0] * shape[1] <= WHOLE_PX:
             box = Box(0, 0, *shape)
-            before, is_before = reader.read_before(box)
-            after, is_after = reader.read_after(box)
-            self._whole = (
-                log_gradient(before, is_before),
-                is_before,
-                log_gradient(after, is_after),
-                is_after,
-            )
+            self._whole = self._looked_at(box)
 
     def common(self) -> Box:
         """Bounds of what both dates show; of a large scene the whole."""
@@ -74,13 +67,24 @@ class Texture:
             first, second = self._whole[0][part], self._whole[2][part]
             is_both = self._whole[1][part] & self._whole[3][part]
         else:
-            before, is_before = self._reader.read_before(box)
-            after, is_after = self._reader.read_after(box)
-            first, second = log_gradient(before, is_before), log_gradient(after, is_after)
+            first, is_before, second, is_after = self._looked_at(box)
             is_both = is_before & is_after
         if is_both.mean() < MIN_SEEN / 2:
             return None
         return _about_mean(first, is_both), _about_mean(second, is_both)
+
+    def moved(self, box: Box, *, row_shift: int, col_shift: int) -> tuple[Grid | None, Grid | None]:
+        """Both dates on one box, AFTER moved by whole pixels."""
+        return self._reader.both(
+            lambda: self.before(box), lambda: self.after(box, row_shift=row_shift, col_shift=col_shift)
+        )
+
+    def _looked_at(self, box: Box) -> tuple[Grid, NDArray[np.bool_], Grid, NDArray[np.bool_]]:
+        first, second = self._reader.both(
+            lambda: _gradient(*self._reader.read_before(box)),
+            lambda: _gradient(*self._reader.read_after(box)),
+        )
+        return *first, *second
 
     def before(self, box: Box) -> Grid | None:
         """Edge strength of BEFORE, or None where too little is seen."""
@@ -120,6 +124,10 @@ def correlation(first: Grid, second: Grid, reach: int) -> FloatArray:
     index = np.arange(-reach, reach + 1)
     cut: FloatArray = surface[np.ix_(index % size[0], index % size[1])]
     return cut
+
+
+def _gradient(pixels: Grid, is_valid: NDArray[np.bool_]) -> tuple[Grid, NDArray[np.bool_]]:
+    return log_gradient(pixels, is_valid), is_valid
 
 
 def _about_mean(grid: Grid, is_valid: NDArray[np.bool_]) -> Grid:

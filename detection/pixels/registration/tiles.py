@@ -143,8 +143,7 @@ def measure_tiles(
         x, y = box.col + (box.cols - 1) / 2, box.row + (box.rows - 1) / 2
         known_x, known_y = start.exact_shifts(np.array([x]), np.array([y]))
         col_shift, row_shift = round(float(known_x[0])), round(float(known_y[0]))
-        first = texture.before(box)
-        second = texture.after(box, row_shift=row_shift, col_shift=col_shift)
+        first, second = texture.moved(box, row_shift=row_shift, col_shift=col_shift)
         if first is not None and second is not None and min(first.std(), second.std()) > 1e-6:
             if first.shape not in windows:
                 taper = cv2.createHanningWindow((box.cols, box.rows), cv2.CV_32F)
