@@ -21,6 +21,9 @@ from patrol.cases.reasons import reasons
 from patrol.cases.stages import pause_rules
 from patrol.cases.succession import end_post, leave_all_posts, ownerless, rehome, vacate_post
 from patrol.cases.tables import ObjectionRow
+from patrol.papers.kinds import paper_kinds
+from patrol.visits.evidence import kind_name
+from patrol.visits.plausibility import evidence_policy
 
 __all__ = [
     "CaseFile",
@@ -76,6 +79,10 @@ def described_table() -> dict[str, Any]:
         },
         "fact_names": dict(table.fact_names),
         "pauses": [{"code": rule.key, "name": rule.zh} for rule in pause_rules().values()],
-        "names_en": {named: dict(names) for named, names in english_names().items()},
+        "names_en": {
+            **{named: dict(names) for named, names in english_names().items()},
+            "papers": {key: kind.en for key, kind in paper_kinds().items()},
+            "evidence": {key: kind_name(key, "en") for key in evidence_policy()["kinds"]},
+        },
         "objection_kinds": {key: rule.reason_kind for key, rule in objection_table().rules.items()},
     }

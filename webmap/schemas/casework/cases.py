@@ -213,7 +213,8 @@ class CaseTable(Answer):
     objection_kinds: dict[str, str] = Field(description="Kind of objection -> kind of reason it takes.")
     names_en: dict[str, dict[str, str]] = Field(
         description="English names: of `moves` by `action/to_state`, of `reasons` by `kind/code`, of states,"
-        " stages, clocks, pauses, objections, facts, duties and statuses by their keys."
+        " stages, clocks, pauses, objections, facts, duties, tasks, papers, parties, evidence and statuses"
+        " by their keys."
     )
     change_classes: list[ReasonInfo] = Field(description="What an objection to the class may correct it to.")
 

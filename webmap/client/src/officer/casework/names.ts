@@ -5,6 +5,7 @@ import { caseTable, loadCaseTable } from './store'
 import type { PatchAction } from '@/shared/api/types'
 
 type Named = 'moves' | 'states' | 'stages' | 'reasons' | 'clocks' | 'pauses' | 'objections' | 'duties' | 'clock_status' | 'objection_status'
+  | 'tasks' | 'task_status' | 'papers' | 'paper_status' | 'parties' | 'evidence'
 
 watch(locale, (language) => {
   if (language === 'en') void loadCaseTable()
@@ -15,6 +16,10 @@ export function named(what: Named, key: string | null | undefined, zh: string): 
   if (locale.value !== 'en' || !key) return zh
   return caseTable.value?.names_en[what]?.[key] ?? zh
 }
+
+/** Kind and state of a paper. */
+export const paperNamed = (paper: { kind: string; kind_name: string }): string => named('papers', paper.kind, paper.kind_name)
+export const paperStatusNamed = (paper: { status: string; status_name: string }): string => named('paper_status', paper.status, paper.status_name)
 
 export const reasonNamed = (kind: string | null, code: string | null, zh: string | null): string | null =>
   zh === null ? null : named('reasons', kind && code ? `${kind}/${code}` : null, zh)
