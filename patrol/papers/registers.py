@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from foundation import audit
 from foundation.access import Actor, require
 from foundation.blobs import BlobStore
+from foundation.divisions import divisions
 from foundation.errors import InvalidInput, NotFound
 from foundation.ids import uuid7
 from patrol.cases import store as cases
@@ -112,6 +113,14 @@ def party_view(actor: Actor, row: PartyRow) -> PartyView:
     )
 
 
+def _require_own(actor: Actor, county_code: str) -> None:
+    """A county (or city) that holds the actor's area, or lies in it; its templates are theirs to read."""
+    require(actor, "paper.view")
+    own, asked = actor.area_prefix, divisions().get(county_code.ljust(12, "0")).prefix
+    if not (own.startswith(asked) or asked.startswith(own)):
+        raise NotFound("foundation.access.not_found")
+
+
 def template_bytes(
     session: Session, kind: str, division_code: str, blobs: BlobStore
 ) -> tuple[bytes, TemplateView]:
@@ -127,19 +136,45 @@ def template_bytes(
     return data, view
 
 
+def read_template(
+    session: Session, actor: Actor, kind: str, division_code: str, blobs: BlobStore
+) -> tuple[bytes, TemplateView]:
+    """As `template_bytes`, for somebody who asks.
+
+    Raises
+    ------
+    NotFound
+        As `templates_in_use`.
+    """
+    _require_own(actor, division_code)
+    return template_bytes(session, paper_kind(kind).key, division_code, blobs)
+
+
 def templates_in_use(
     session: Session, actor: Actor, division_code: str, blobs: BlobStore
 ) -> tuple[TemplateView, ...]:
-    """The template in use of every kind."""
-    require(actor, "paper.view")
+    """The template in use of every kind.
+
+    Raises
+    ------
+    NotFound
+        The county neither lies in the actor's area nor holds it.
+    """
+    _require_own(actor, division_code)
     return tuple(template_bytes(session, kind, division_code, blobs)[1] for kind in paper_kinds())
 
 
 def template_versions(
     session: Session, actor: Actor, kind: str, *, county_code: str
 ) -> tuple[TemplateView, ...]:
-    """Every template of a kind that a county or its city ever took into use, newest first."""
-    require(actor, "paper.view")
+    """Every template of a kind that a county or its city ever took into use, newest first.
+
+    Raises
+    ------
+    NotFound
+        As `templates_in_use`.
+    """
+    _require_own(actor, county_code)
     known = paper_kind(kind).key
     rows = store.own_templates(session, county_code)
     return tuple(_template_view(row) for row in rows if row.kind == known)
@@ -204,6 +239,25 @@ def check_template(data: bytes, kind: str) -> TemplateReport:
     from patrol.papers.making import merge
 
     return merge.check_template(data, paper_kind(kind))
+
+
+def preview_template(data: bytes, kind: str, *, form: str, at: datetime) -> bytes:
+    """A template filled with a made case, as PDF or Word; nothing is kept.
+
+    Raises
+    ------
+    InvalidInput
+        ``patrol.paper.bad_template`` and others of `patrol.papers.making.merge.require_template`;
+        ``patrol.paper.cannot_typeset`` where the PDF would lose something.
+    """
+    from patrol.papers.making.merge import merge, require_template
+    from patrol.papers.making.samples import sample_pictures, sample_values
+    from patrol.reports.making.typesetting import pdf_of
+
+    known = paper_kind(kind)
+    require_template(data, known)
+    filled = merge(data, sample_values(), pictures=sample_pictures(), at=at)
+    return filled if form == "docx" else pdf_of(filled, at=at, title=f"{known.zh}（样例）")
 
 
 def replace_template(

@@ -27,6 +27,8 @@ from patrol.papers.reading import (
 from patrol.papers.registers import (
     check_template,
     parties_of,
+    preview_template,
+    read_template,
     record_party,
     replace_template,
     restore_template,
@@ -77,6 +79,8 @@ __all__ = [
     "paper_view",
     "papers_of",
     "parties_of",
+    "preview_template",
+    "read_template",
     "record_party",
     "record_service",
     "replace_document",

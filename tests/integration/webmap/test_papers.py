@@ -326,6 +326,26 @@ def test_papers_over_http(sign_in: Callable[..., TestClient], unlawful: UUID, we
     assert officer.delete("/api/v1/paper-templates/stop_notice").status_code == 204
 
 
+def test_a_template_is_seen_with_a_made_case_before_it_is_used(sign_in: Callable[..., TestClient]) -> None:
+    officer = sign_in("officer")
+    for row in officer.get("/api/v1/paper-templates").json():
+        place = f"/api/v1/paper-templates/{row['kind']}"
+        shown = officer.get(f"{place}/preview.docx")
+        assert shown.status_code == 200, shown.text
+        document = docx.Document(io.BytesIO(shown.content))
+        cells = (cell for table in document.tables for row in table.rows for cell in row.cells)
+        text = "\n".join(part.text for part in (*document.paragraphs, *cells))
+        assert "〔" in text
+        assert "{{" not in text
+    sent = officer.get("/api/v1/paper-templates/stop_notice.docx").content
+    pdf = officer.post("/api/v1/paper-templates/stop_notice/preview.pdf", content=sent)
+    assert (pdf.status_code, pdf.headers["content-type"]) == (200, "application/pdf")
+    assert pdf.content.startswith(b"%PDF-")
+    refused = officer.post("/api/v1/paper-templates/penalty_notice/preview.pdf", content=sent)
+    assert (refused.status_code, refused.json()["code"]) == (422, "patrol.paper.bad_template")
+    assert officer.get("/api/v1/paper-templates").json()[0]["template_id"] is None, "nothing is kept"
+
+
 def test_a_former_template_is_listed_read_and_taken_back(
     sign_in: Callable[..., TestClient], web_runtime: Runtime
 ) -> None:
@@ -345,7 +365,10 @@ def test_a_former_template_is_listed_read_and_taken_back(
     assert officer.get(f"{old}.docx").content == built_in
     assert stranger.get(f"{old}.docx").status_code == 404
     assert stranger.post(f"{old}/restore").status_code == 404
-    assert stranger.get(f"{where}/versions", params={"county": "410883"}).json() == []
+    for path in (f"{where}/versions", f"{where}.docx", "/api/v1/paper-templates", f"{where}/preview.pdf"):
+        assert stranger.get(path, params={"county": "410883"}).status_code == 404, path
+    assert guard.get(f"{where}.docx").status_code == 403
+    assert officer.get(f"{where}.docx", params={"county": "410800"}).status_code == 200, "and its city's"
     assert guard.post(f"{old}/restore").status_code == 403
     again = officer.post(f"{old}/restore").json()
     assert (again["name"], again["sha256"], again["retired_at"]) == ("第一版", first["sha256"], None)

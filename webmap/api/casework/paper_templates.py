@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 
 from foundation.errors import InvalidInput
 from patrol.papers import service as papers
@@ -21,6 +21,7 @@ router = noun_router("papers")
 County = Annotated[
     str | None, Query(pattern=r"^\d{6}$", description="Six digits; left out, the caller's own.")
 ]
+Form = Annotated[Literal["pdf", "docx"], Path(description="What the sample is made as.")]
 REFUSED: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "Not a Word file, or unknown and missing fields, each named"}
 }
@@ -58,7 +59,7 @@ def read_template(caller: SignedIn, kind: str, county: County = None) -> Respons
     """To be changed in Word and sent back."""
     code = (county or caller.actor.area_code[:6]).ljust(12, "0")
     with caller.transaction() as session:
-        data, _ = papers.template_bytes(session, paper_kind(kind).key, code, caller.runtime.blobs)
+        data, _ = papers.read_template(session, caller.actor, kind, code, caller.runtime.blobs)
     return _word(data, f"{kind}.docx")
 
 
@@ -130,6 +131,32 @@ def check_template(caller: SignedIn, kind: str, received: ReceivedFile) -> Templ
     )
 
 
+@router.get(
+    "/paper-templates/{kind}/preview.{form}",
+    response_class=Response,
+    summary="The template in use, filled with a made case",
+    responses=REFUSED,
+)
+def preview_in_use(caller: SignedIn, kind: str, form: Form, county: County = None) -> Response:
+    """Numbers are made and texts name their field: it shows the layout and is no paper."""
+    code = (county or caller.actor.area_code[:6]).ljust(12, "0")
+    with caller.transaction() as session:
+        data, _ = papers.read_template(session, caller.actor, kind, code, caller.runtime.blobs)
+    return _previewed(caller, data, kind, form)
+
+
+@router.post(
+    "/paper-templates/{kind}/preview.{form}",
+    response_class=Response,
+    summary="A template filled with a made case, before it is taken in; the body is the Word file",
+    responses=REFUSED,
+    openapi_extra=WORD_BODY,
+)
+def preview_sent(caller: SignedIn, kind: str, form: Form, received: ReceivedFile) -> Response:
+    """Nothing is kept. A template with faults is refused as it is when it is taken into use."""
+    return _previewed(caller, received.file.read(), kind, form)
+
+
 @router.put(
     "/paper-templates/{kind}",
     summary="Take a bureau's own template into use; the body is the Word file",
@@ -175,6 +202,14 @@ def _info(row: papers.TemplateView) -> TemplateInfo:
     names = set(TemplateInfo.model_fields) - {"url"}
     values = {name: getattr(row, name) for name in names}
     return TemplateInfo(**values, url=f"{PREFIX}/paper-templates/{row.kind}.docx")
+
+
+def _previewed(caller: SignedIn, data: bytes, kind: str, form: str) -> Response:
+    shown = papers.preview_template(data, kind, form=form, at=caller.now())
+    if form == "docx":
+        return _word(shown, f"{kind}-sample.docx")
+    headers = {"Content-Disposition": f'inline; filename="{kind}-sample.pdf"'}
+    return Response(shown, media_type="application/pdf", headers=headers)
 
 
 def _word(data: bytes, name: str) -> Response:

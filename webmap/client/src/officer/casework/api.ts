@@ -58,6 +58,10 @@ export const casework = {
     request<TemplateCheck>(`/paper-templates/${kind}/check`, { method: 'POST', raw: file, headers: { 'Content-Type': WORD } }),
   replaceTemplate: (kind: string, file: File, name: string) =>
     request<TemplateInfo>(`/paper-templates/${kind}${query({ name })}`, { method: 'PUT', raw: file, headers: { 'Content-Type': WORD } }),
+  /** The file filled with a made case, as PDF; nothing is kept. */
+  previewTemplate: (kind: string, file: File) =>
+    request<Blob>(`/paper-templates/${kind}/preview.pdf`, { method: 'POST', raw: file, headers: { 'Content-Type': WORD } }),
+  previewUrl: (kind: string) => `${API}/paper-templates/${kind}/preview.pdf`,
   reuseTemplate: (kind: string, id: string) => post<TemplateInfo>(`/paper-templates/${kind}/versions/${id}/restore`),
   builtInTemplate: (kind: string) => request<void>(`/paper-templates/${kind}`, { method: 'DELETE' }),
   recordParty: (id: string, body: PartyBody) => post<PartyInfo>(`/patches/${id}/parties`, body),

@@ -94,7 +94,8 @@ export async function requestAnswer<T>(path: string, options: RequestOptions = {
     throw error
   }
   const isEmpty = response.status === 204 || response.headers.get('content-length') === '0'
-  return { data: (isEmpty ? undefined : await response.json()) as T, status: response.status }
+  const isFile = (response.headers.get('content-type') ?? '').startsWith('application/pdf')
+  return { data: (isEmpty ? undefined : await (isFile ? response.blob() : response.json())) as T, status: response.status }
 }
 
 export async function request<T>(path: string, options: RequestOptions = {}): Promise<T> {
