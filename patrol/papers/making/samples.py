@@ -26,6 +26,9 @@ TYPED: Mapping[str, Any] = MappingProxyType(
         "degrees": 113.256789,
     }
 )
+OWN: Mapping[str, Any] = MappingProxyType(
+    {"latitude_deg": 35.234567, "area_min_m2": 1201.0, "area_max_m2": 1268.0}
+)
 PICTURE_PX = (640, 400)
 LONG = "样例文字，供查看版面。"
 LONG_TIMES = 6
@@ -48,7 +51,7 @@ def _value(item: PaperField) -> Any:
         return [{name: _cell(name, zh, row) for name, zh in item.columns.items()} for row in (1, 2)]
     if item.type == "input":
         return f"〔{item.zh}〕{LONG * LONG_TIMES}"
-    return TYPED.get(item.type, f"〔{item.zh}〕")
+    return OWN.get(item.key, TYPED.get(item.type, f"〔{item.zh}〕"))
 
 
 def _cell(name: str, zh: str, row: int) -> Any:
