@@ -58,8 +58,8 @@ def vacate_post(session: Session, actor: Actor, post_id: UUID, *, who: str, now:
     Conflict
         ``patrol.post.no_owner``: it was the last manned post over an open case; it stays.
     """
-    require(actor, "post.manage")
     row = _post_row(session, post_id)
+    require(actor, "post.manage", row.division_code)
     if who not in WHO:
         raise InvalidInput("patrol.post.who_leaves", given=who[:40], accepted=list(WHO))
     if who in {"holder", "both"}:
@@ -74,8 +74,8 @@ def vacate_post(session: Session, actor: Actor, post_id: UUID, *, who: str, now:
 
 def end_post(session: Session, actor: Actor, post_id: UUID, *, on: date, now: datetime) -> list[UUID]:
     """A post is abolished from a day on (that day is the first without it); likewise."""
-    require(actor, "post.manage")
     row = _post_row(session, post_id)
+    require(actor, "post.manage", row.division_code)
     row.valid_to = on
     session.flush()
     facts = {"post_no": row.post_no, "on": on.isoformat()}
@@ -87,6 +87,7 @@ def leave_all_posts(session: Session, actor: Actor, account_id: UUID, *, now: da
     """Somebody leaves the service: no post is theirs any more, as holder or deputy."""
     require(actor, "post.manage")
     for row in store.posts_of_account(session, account_id):
+        require(actor, "post.manage", row.division_code)
         _leave(row, account_id)
         facts = {"post_no": row.post_no, "account_id": str(account_id)}
         audit.record(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
 from foundation.divisions import divisions
 from foundation.errors import Conflict, InvalidInput, LandwardenError
+from patrol.net.sheets import rows_of
 
 KINDS: Mapping[str, str] = {
     "field_chief": "田长",
@@ -30,6 +31,23 @@ ROLES: Mapping[str, str] = {
 }
 """Role of the account that goes with a kind of post."""
 COLUMNS = ("post_no", "title", "tier", "kind", "division_code", "holder", "deputy", "login")
+"""Columns that a list has to have."""
+HEADS: Mapping[str, str] = {
+    "post_no": "岗位编号",
+    "title": "岗位名称",
+    "tier": "层级",
+    "kind": "岗位类型",
+    "division_code": "区划代码",
+    "holder": "责任人",
+    "deputy": "代理人",
+    "login": "登录名",
+    "holder_phone": "责任人电话",
+    "deputy_phone": "代理人电话",
+    "since": "到岗日期",
+}
+"""All columns, and how they are headed in Chinese."""
+TIERS: Mapping[str, int] = {"一级": 1, "二级": 2, "三级": 3, "四级": 4, "市": 1, "县": 2, "乡": 3, "村": 4}
+PHONE = re.compile(r"^\+?[\d\- ]{5,20}$")
 KINDS_BY_TIER: Mapping[int, tuple[str, ...]] = {
     1: ("detachment", "field_chief", "mountain_chief"),
     2: ("brigade", "field_chief", "mountain_chief"),
@@ -53,14 +71,19 @@ class PostLine(NamedTuple):
     holder: str
     deputy: str
     login: str
+    holder_phone: str | None = None
+    deputy_phone: str | None = None
+    since: date | None = None
+    """First day of the holder in the post, where the list says it."""
 
 
 class BadLine(NamedTuple):
-    """A line that was refused, and why."""
+    """A line that was refused, and why, in Chinese and in English."""
 
     line: int
     code: str
     reason: str
+    reason_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +128,9 @@ class Holder(NamedTuple):
 
 
 def read_posts(data: bytes) -> tuple[list[PostLine], list[BadLine]]:
-    """Read a posts list (CSV, UTF-8 with or without BOM, or GB18030).
+    """Read a posts list: Excel (.xlsx), or CSV in UTF-8 (with or without BOM) or GB18030.
+
+    Heads may be the names of `COLUMNS` or those in Chinese.
 
     Returns
     -------
@@ -115,22 +140,24 @@ def read_posts(data: bytes) -> tuple[list[PostLine], list[BadLine]]:
     Raises
     ------
     InvalidInput
-        ``patrol.post.no_column`` naming the missing columns, ``patrol.post.not_text`` or
-        ``patrol.post.empty``.
+        ``patrol.post.no_column`` naming the missing columns, ``patrol.post.not_text``,
+        ``patrol.post.old_excel``, ``patrol.post.too_long`` or ``patrol.post.empty``.
     """
-    reader = csv.DictReader(io.StringIO(_decode(data)))
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    heads = {name: name for name in HEADS} | {zh: name for name, zh in HEADS.items()}
+    rows = rows_of(data, heads)
+    _, head = next(rows, (0, {}))
+    missing = [name for name in COLUMNS if name not in head]
     if missing:
-        raise InvalidInput("patrol.post.no_column", missing=missing, expected=list(COLUMNS))
+        expected = [f"{HEADS[name]}（{name}）" for name in COLUMNS]
+        raise InvalidInput("patrol.post.no_column", missing=missing, expected=expected)
     good: list[PostLine] = []
     bad: list[BadLine] = []
     seen: dict[str, int] = {}
-    for row in reader:
-        line = reader.line_num
+    for line, row in rows:
         try:
-            post = _check(line, {name: (row[name] or "").strip() for name in COLUMNS}, seen)
+            post = _check(line, {name: row.get(name, "") for name in HEADS}, seen)
         except LandwardenError as error:
-            bad.append(BadLine(line, error.code, error.text("zh")))
+            bad.append(BadLine(line, error.code, error.text("zh"), error.text("en")))
             continue
         seen[post.post_no] = line
         good.append(post)
@@ -205,28 +232,20 @@ def _others(order: Sequence[str]) -> list[str]:
     return [kind for kind in ("field_chief", "mountain_chief") if kind not in (order or ["field_chief"])]
 
 
-def _decode(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise InvalidInput("patrol.post.not_text")
-
-
 def _check(line: int, row: Mapping[str, str], seen: Mapping[str, int]) -> PostLine:
     for name in ("post_no", "title", "kind", "division_code"):
         if not row[name]:
-            raise InvalidInput("patrol.post.no_value", line=line, column=name)
+            raise InvalidInput("patrol.post.no_value", line=line, column=HEADS[name])
     if row["post_no"] in seen:
         raise InvalidInput(
             "patrol.post.twice", line=line, post_no=row["post_no"], first_line=seen[row["post_no"]]
         )
-    if row["kind"] not in KINDS:
-        raise InvalidInput("patrol.post.unknown_kind", line=line, kind=row["kind"], accepted=list(KINDS))
-    if row["tier"] not in {"1", "2", "3", "4"}:
+    kind = {zh: key for key, zh in KINDS.items()}.get(row["kind"], row["kind"])
+    if kind not in KINDS:
+        raise InvalidInput("patrol.post.unknown_kind", line=line, kind=kind, accepted=list(KINDS.values()))
+    tier = TIERS.get(row["tier"]) or (int(row["tier"]) if row["tier"] in {"1", "2", "3", "4"} else None)
+    if tier is None:
         raise InvalidInput("patrol.post.bad_tier", line=line, tier=row["tier"])
-    tier = int(row["tier"])
     division = divisions().get(row["division_code"])
     if division.level != TIER_LEVELS[tier]:
         raise InvalidInput("patrol.post.tier_and_division", line=line, tier=tier, division=division.name)
@@ -235,9 +254,27 @@ def _check(line: int, row: Mapping[str, str], seen: Mapping[str, int]) -> PostLi
         row["post_no"],
         row["title"],
         tier,
-        row["kind"],
+        kind,
         row["division_code"],
         row["holder"],
         row["deputy"],
         row["login"],
+        _phone(line, row["holder_phone"]),
+        _phone(line, row["deputy_phone"]),
+        _day(line, row["since"]),
     )
+
+
+def _phone(line: int, given: str) -> str | None:
+    if given and not PHONE.match(given):
+        raise InvalidInput("patrol.post.bad_phone", line=line)
+    return given or None
+
+
+def _day(line: int, given: str) -> date | None:
+    if not given:
+        return None
+    try:
+        return date.fromisoformat(given.replace("/", "-"))
+    except ValueError as error:
+        raise InvalidInput("patrol.post.bad_day", line=line, given=given[:20]) from error

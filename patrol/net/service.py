@@ -14,11 +14,13 @@ from foundation import accounts, audit
 from foundation.access import Actor, require
 from foundation.calendar import SHANGHAI
 from foundation.divisions import divisions
-from foundation.errors import NotFound
+from foundation.errors import Conflict, InvalidInput, NotFound
 from foundation.ids import derived_id
 from patrol.net import store
+from patrol.net.answering import manned_watcher
 from patrol.net.grid import CellShare, holding_cell
 from patrol.net.posts import ROLES, BadLine, Post, PostLine, read_posts
+from patrol.net.rosters import RosterPreview, Standing, area_of, preview_roster
 from patrol.net.terms import Absence
 
 ALWAYS = date(2020, 1, 1)
@@ -43,18 +45,21 @@ def import_posts(
     password: str | None = None,
     is_demo: bool = False,
     known_accounts: Mapping[str, UUID] | None = None,
+    ends_missing: bool = False,
 ) -> PostImport:
     """Bring in a list of posts; lines that cannot be read are named and left out.
 
     Parameters
     ----------
     data : bytes
-        CSV with the columns of `patrol.net.posts.COLUMNS`.
+        Excel or CSV with the columns of `patrol.net.posts.COLUMNS`.
     password : str, optional
         Open an account with it for every login of the list that has none yet.
 
     known_accounts : mapping of login -> account id, optional
         Accounts that were made before.
+    ends_missing : bool
+        End the posts of the list's own place that are not on it; else they stay as they are.
 
     Raises
     ------
@@ -62,35 +67,57 @@ def import_posts(
         The file as a whole cannot be read.
     """
     require(actor, "post.manage")
-    lines, bad = read_posts(data)
+    today = now.astimezone(SHANGHAI).date()
+    lines, bad, known = _own_posts(session, data, actor, today)
+    if ends_missing and bad:
+        raise Conflict("patrol.post.bad_lines_first", count=len(bad))
     people = dict(_accounts(session, actor, lines, now=now, password=password, is_demo=is_demo))
     people |= {login: account for login, account in (known_accounts or {}).items() if login in people}
-    known = store.post_ids(session, [line.post_no for line in lines])
-    by_name = {line.holder: people.get(line.login) for line in lines if line.holder}
-    store.upsert_posts(
-        session,
-        [
-            {
-                "post_id": derived_id("post", line.post_no),
-                "post_no": line.post_no,
-                "title": line.title,
-                "tier": line.tier,
-                "kind": line.kind,
-                "division_code": line.division_code,
-                "holder_name": line.holder,
-                "holder_account_id": people.get(line.login) if line.holder else None,
-                "deputy_name": line.deputy or None,
-                "deputy_account_id": by_name.get(line.deputy),
-                "valid_from": ALWAYS,
-            }
-            for line in lines
-        ],
+    store.upsert_posts(session, _rows(lines, people))
+    ended = (
+        store.end_posts_but(session, area_of(lines), [x.post_no for x in lines], today) if ends_missing else 0
     )
-    new = {derived_id("post", line.post_no): ALWAYS for line in lines if line.post_no not in known}
-    settle_tenures(session, actor, now=now, since=new)
-    facts = {"imported": len(lines), "bad_lines": len(bad)}
+    since = {
+        derived_id("post", line.post_no): line.since or ALWAYS
+        for line in lines
+        if line.since or line.post_no not in known
+    }
+    settle_tenures(session, actor, now=now, since=since)
+    facts = {"imported": len(lines), "bad_lines": len(bad), "ended": ended}
     audit.record(session, actor, "patrol.posts.imported", subject=("posts", "list"), at=now, facts=facts)
     return PostImport(len(lines), sum(value is not None for value in people.values()), tuple(bad))
+
+
+def preview_posts(
+    session: Session,
+    actor: Actor,
+    data: bytes,
+    *,
+    now: datetime,
+    ends_missing: bool = False,
+    logins: frozenset[str] = frozenset(),
+) -> RosterPreview:
+    """What a list would do to the posts in force; nothing is stored.
+
+    Parameters
+    ----------
+    logins : frozenset of str
+        Those that have an account.
+
+    Raises
+    ------
+    InvalidInput
+        The file as a whole cannot be read.
+    """
+    require(actor, "post.manage")
+    today = now.astimezone(SHANGHAI).date()
+    lines, bad, _ = _own_posts(session, data, actor, today)
+    rows = store.post_rows(session, area_of(lines) or actor.area_code, today)
+    phones = {row.post_no: (row.holder_phone, row.deputy_phone) for row in rows}
+    standing = Standing(
+        [store.post_of(row) for row in rows], phones, store.cell_counts(session, actor.area_prefix), logins
+    )
+    return preview_roster(data, lines, bad, standing, ends_missing=ends_missing)
 
 
 def settle_tenures(
@@ -131,22 +158,60 @@ def cell_of_patch(session: Session, patch_id: UUID) -> CellShare | None:
 
 
 def officer_of_cell(session: Session, officers: Sequence[Post], cell: CellShare | None) -> Post | None:
-    """The grid officer who watches a cell.
-
-    By the cell's code or name in the post's number or title; where the list does not say, the cells of a
-    village are shared out among its officers in order of their codes.
-    """
-    manned = sorted((post for post in officers if post.is_manned), key=lambda post: post.post_no)
-    if not manned:
-        return None
+    """The grid officer who watches a cell, or another of the village where that one's post is vacant."""
     if cell is None:
-        return manned[0]
-    for post in manned:
-        if cell.code in post.post_no or (cell.name and cell.name in post.title):
-            return post
+        manned = [post for post in officers if post.is_manned]
+        return min(manned, key=lambda post: post.post_no, default=None)
     codes = store.cell_codes(session, cell.division_code)
-    place = codes.index(cell.code) if cell.code in codes else 0
-    return manned[place % len(manned)]
+    return manned_watcher(officers, cell.code, cell.name, codes)
+
+
+def _own_posts(
+    session: Session, data: bytes, actor: Actor, today: date
+) -> tuple[list[PostLine], list[BadLine], Mapping[str, str]]:
+    """Lines of a list, refused ones, and the places of posts that are known.
+
+    Refused are also lines of days to come, and those that would bring in or move a post of another area.
+    """
+    lines, bad = read_posts(data)
+    known = store.post_places(session, [line.post_no for line in lines])
+    good = []
+    for line in lines:
+        error: InvalidInput | None = None
+        for code in (line.division_code, known.get(line.post_no, line.division_code)):
+            if not code.startswith(actor.area_prefix):
+                error = InvalidInput(
+                    "patrol.post.outside", line=line.line, division=divisions().get(code).name
+                )
+        if error is None and line.since is not None and line.since > today:
+            error = InvalidInput("patrol.post.day_to_come", line=line.line, given=str(line.since))
+        if error is None:
+            good.append(line)
+        else:
+            bad.append(BadLine(line.line, error.code, error.text("zh"), error.text("en")))
+    return good, sorted(bad), known
+
+
+def _rows(lines: Sequence[PostLine], people: Mapping[str, UUID | None]) -> list[dict[str, object]]:
+    by_name = {line.holder: people.get(line.login) for line in lines if line.holder}
+    return [
+        {
+            "post_id": derived_id("post", line.post_no),
+            "post_no": line.post_no,
+            "title": line.title,
+            "tier": line.tier,
+            "kind": line.kind,
+            "division_code": line.division_code,
+            "holder_name": line.holder,
+            "holder_account_id": people.get(line.login) if line.holder else None,
+            "deputy_name": line.deputy or None,
+            "deputy_account_id": by_name.get(line.deputy),
+            "holder_phone": line.holder_phone,
+            "deputy_phone": line.deputy_phone,
+            "valid_from": ALWAYS,
+        }
+        for line in lines
+    ]
 
 
 def _accounts(

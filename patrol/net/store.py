@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from psycopg.errors import InsufficientPrivilege
+from sqlalchemy import ColumnElement, case, func, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from foundation.access import Actor
+from foundation.errors import Conflict
 from patrol.net.grid import CellShare
 from patrol.net.posts import Post
 from patrol.net.tables import AbsenceRow, TenureRow
@@ -51,7 +56,7 @@ TENURES_CLOSED = text(
     """
     UPDATE post_tenure t SET valid_to = greatest(t.valid_from, CASE WHEN p.valid_to IS NOT NULL
         THEN p.valid_to ELSE coalesce((SELECT day FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[]))
-        AS stated (post_id, day) WHERE stated.post_id = p.post_id), :today) END)
+        AS stated (post_id, day) WHERE stated.post_id = p.post_id AND t.part = 'holder'), :today) END)
     FROM post p WHERE p.post_id = t.post_id AND t.valid_to IS NULL AND (p.valid_to IS NOT NULL
         OR t.person_name <> CASE t.part WHEN 'holder' THEN p.holder_name ELSE coalesce(p.deputy_name, '') END)
     """
@@ -62,7 +67,9 @@ TENURES_OPENED = text(
                              recorded_at, recorded_by, recorded_by_name)
     SELECT gen_random_uuid(), p.post_id, p.division_code, n.part, n.name, n.account_id,
            coalesce((SELECT day FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[]))
-                     AS stated (post_id, day) WHERE stated.post_id = p.post_id), :today),
+                     AS stated (post_id, day) WHERE stated.post_id = p.post_id AND n.part = 'holder'),
+                    (SELECT p.valid_from WHERE n.part = 'deputy' AND NOT EXISTS
+                     (SELECT FROM post_tenure t WHERE t.post_id = p.post_id)), :today),
            :at, :by, :by_name
     FROM post p CROSS JOIN LATERAL (VALUES ('holder', p.holder_name, p.holder_account_id),
                                            ('deputy', coalesce(p.deputy_name, ''), p.deputy_account_id))
@@ -86,38 +93,83 @@ def upsert_posts(session: Session, rows: Sequence[dict[str, object]]) -> None:
     if not rows:
         return
     statement = insert(PostRow)
-    changed = {
-        column: statement.excluded[column]
-        for column in rows[0]
-        if column not in {"post_id", "post_no", "valid_from"}
+    told = statement.excluded
+    changed: dict[str, ColumnElement[Any]] = {
+        column: told[column] for column in rows[0] if column not in {"post_id", "post_no", "valid_from"}
     }
-    session.execute(
-        statement.on_conflict_do_update(index_elements=["post_no"], set_={**changed, "valid_to": None}),
-        list(rows),
+    for part in ("holder", "deputy"):
+        # What a list does not say of the same person stays.
+        is_same = told[f"{part}_name"] == getattr(PostRow, f"{part}_name")
+        for what in ("phone", "account_id"):
+            column = f"{part}_{what}"
+            changed[column] = func.coalesce(told[column], case((is_same, getattr(PostRow, column))))
+    try:
+        with session.begin_nested():
+            session.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["post_no"], set_={**changed, "valid_to": None}
+                ),
+                list(rows),
+            )
+    except ProgrammingError as error:
+        # A number that somebody else's area uses, which row-level security does not show.
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        raise Conflict("patrol.post.number_taken") from error
+
+
+def end_posts_but(session: Session, division_code: str, numbers: Sequence[str], on: date) -> int:
+    """End the posts of a division and below it but some; how many."""
+    found = session.execute(
+        text(
+            "UPDATE post SET valid_to = greatest(:on, valid_from) WHERE starts_with(division_code,"
+            " landwarden_prefix(:code)) AND (valid_to IS NULL OR valid_to > :on) AND post_no <> ALL(:numbers)"
+            " RETURNING post_id"
+        ),
+        {"on": on, "code": division_code, "numbers": list(numbers)},
     )
+    return len(found.all())
+
+
+def post_rows(session: Session, division_code: str, on: date) -> list[PostRow]:
+    """Posts in force of a division, of all above it and of all below it, by number."""
+    return list(
+        session.scalars(
+            select(PostRow)
+            .where(
+                PostRow.valid_from <= on,
+                (PostRow.valid_to.is_(None)) | (PostRow.valid_to > on),
+                text(OVER).bindparams(code=division_code),
+            )
+            .order_by(PostRow.post_no)
+        )
+    )
+
+
+def cell_counts(session: Session, prefix: str) -> dict[str, int]:
+    """Cells in force of each village below a prefix."""
+    rows = session.execute(
+        text(
+            "SELECT division_code, count(*) FROM grid_cell WHERE valid_to IS NULL"
+            " AND starts_with(division_code, :prefix) GROUP BY division_code"
+        ),
+        {"prefix": prefix},
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def posts_over(session: Session, division_code: str, on: date) -> list[Post]:
     """Posts in force of a division, of all above it and of all below it, as they stand on a day."""
-    rows = session.scalars(
-        select(PostRow)
-        .where(
-            PostRow.valid_from <= on,
-            (PostRow.valid_to.is_(None)) | (PostRow.valid_to > on),
-            text(OVER).bindparams(code=division_code),
-        )
-        .order_by(PostRow.post_no)
-    )
-    return standing_in(rows, absences_on(session, on))
+    return standing_in(post_rows(session, division_code, on), absences_on(session, on))
 
 
-def standing_in(rows: Iterable[PostRow], absences: Sequence[Absence]) -> list[Post]:
+def standing_in(rows: Iterable[PostRow | Post], absences: Sequence[Absence]) -> list[Post]:
     """Posts with who stands in them, the newest leave of a day deciding; who is away stands in nowhere."""
     away = {absence.post_id: absence for absence in absences}
     people = {absence.account_id for absence in absences} - {None}
     posts = []
     for row in rows:
-        post = post_of(row)
+        post = row if isinstance(row, Post) else post_of(row)
         absence = away.get(post.post_id)
         if post.deputy_account_id in people:
             post = replace(post, deputy_name=None, deputy_account_id=None)
@@ -133,9 +185,115 @@ def standing_in(rows: Iterable[PostRow], absences: Sequence[Absence]) -> list[Po
     return posts
 
 
+def posts_then(session: Session, division_code: str, on: date) -> list[Post]:
+    """Likewise on a day that is past: who stood in them then, as written down."""
+    rows = post_rows(session, division_code, on)
+    people: dict[tuple[UUID, str], Tenure] = {}
+    for tenure in tenures_of(session, [row.post_id for row in rows]):
+        if tenure.valid_from <= on and (tenure.valid_to is None or tenure.valid_to > on):
+            people[tenure.post_id, tenure.part] = tenure
+    away, posts = absences_on(session, on), []
+    for row in rows:
+        holder, deputy = (people.get((row.post_id, part)) for part in ("holder", "deputy"))
+        posts.append(
+            replace(
+                post_of(row),
+                holder_name=holder.name if holder else "",
+                holder_account_id=holder.account_id if holder else None,
+                deputy_name=deputy.name if deputy else None,
+                deputy_account_id=deputy.account_id if deputy else None,
+            )
+        )
+    return standing_in(posts, away)
+
+
+def cells_in(session: Session, prefix: str, on: date) -> list[RowMapping]:
+    """Cells of a place on a day, with their outlines as GeoJSON (EPSG:4490), by code."""
+    rows = session.execute(
+        text(
+            "SELECT code, name, division_code, field_m2, mountain_m2, ST_AsGeoJSON("
+            " ST_SimplifyPreserveTopology(geometry, 0.00002), 6) AS outline FROM grid_cell"
+            " WHERE starts_with(division_code, :prefix) AND valid_from <= :on"
+            " AND (valid_to IS NULL OR valid_to > :on) ORDER BY code"
+        ),
+        {"prefix": prefix, "on": on},
+    )
+    return list(rows.mappings())
+
+
+def place_at(session: Session, lon: float, lat: float, on: date) -> RowMapping | None:
+    """The smallest cell at a place on a day, or else the smallest division whose outline holds it."""
+    values = {"lon": lon, "lat": lat, "on": on}
+    point = "ST_SetSRID(ST_MakePoint(:lon, :lat), 4490)"
+    cell = session.execute(
+        text(
+            f"SELECT code, name, division_code FROM grid_cell WHERE geometry && {point}"
+            f" AND ST_Covers(geometry, {point}) AND valid_from <= :on"
+            " AND (valid_to IS NULL OR valid_to > :on)"
+            " ORDER BY ST_Area(geometry), code LIMIT 1"
+        ),
+        values,
+    )
+    found = cell.mappings().first()
+    if found is not None:
+        return found
+    division = session.execute(
+        text(
+            "SELECT '' AS code, '' AS name, code AS division_code FROM division"
+            f" WHERE outline && {point} AND ST_Covers(outline, {point}) ORDER BY level DESC, code LIMIT 1"
+        ),
+        {"lon": lon, "lat": lat},
+    )
+    return division.mappings().first()
+
+
+def phones_of(session: Session, division_code: str) -> dict[tuple[UUID, str], str]:
+    """Telephones by post and name, of the posts over and below a division."""
+    rows = session.execute(
+        select(
+            PostRow.post_id,
+            PostRow.holder_name,
+            PostRow.holder_phone,
+            PostRow.deputy_name,
+            PostRow.deputy_phone,
+        ).where(text(OVER).bindparams(code=division_code))
+    )
+    found: dict[tuple[UUID, str], str] = {}
+    for row in rows:
+        for name, phone in ((row.deputy_name, row.deputy_phone), (row.holder_name, row.holder_phone)):
+            if name and phone:
+                found[row.post_id, name] = phone
+    return found
+
+
 def absences_on(session: Session, on: date) -> list[Absence]:
     """Leaves of a day, in the order in which they were recorded."""
     return absences_between(session, on, on)
+
+
+def absences_of(session: Session, post_ids: Iterable[UUID]) -> list[Absence]:
+    """All leaves of some posts that were not taken back, newest first."""
+    rows = session.scalars(
+        select(AbsenceRow)
+        .where(~AbsenceRow.is_cancelled, AbsenceRow.post_id.in_(set(post_ids)))
+        .order_by(AbsenceRow.starts_on.desc(), AbsenceRow.absence_id)
+    )
+    return [absence_of(row) for row in rows]
+
+
+def lock_absence(session: Session, absence_id: UUID) -> AbsenceRow | None:
+    """One leave, locked."""
+    return session.scalars(
+        select(AbsenceRow).where(AbsenceRow.absence_id == absence_id).with_for_update()
+    ).one_or_none()
+
+
+def lock_posts_of(session: Session, post_id: UUID, account_id: UUID | None) -> list[PostRow]:
+    """A post, and where the holder has an account all that it holds, locked in order."""
+    own = PostRow.post_id == post_id
+    if account_id is not None:
+        own = own | ((PostRow.holder_account_id == account_id) & PostRow.valid_to.is_(None))
+    return list(session.scalars(select(PostRow).where(own).order_by(PostRow.post_no).with_for_update()))
 
 
 def absences_between(session: Session, first: date, last: date) -> list[Absence]:
@@ -196,10 +354,10 @@ def post_id_by_number(session: Session, post_no: str) -> UUID | None:
     return session.scalar(select(PostRow.post_id).where(PostRow.post_no == post_no))
 
 
-def post_ids(session: Session, numbers: Sequence[str]) -> dict[str, UUID]:
-    """Ids of those post numbers that are known."""
-    rows = session.execute(select(PostRow.post_no, PostRow.post_id).where(PostRow.post_no.in_(numbers)))
-    return {row.post_no: row.post_id for row in rows}
+def post_places(session: Session, numbers: Sequence[str]) -> dict[str, str]:
+    """Divisions of those post numbers that are known, whether in force or not."""
+    rows = session.execute(select(PostRow.post_no, PostRow.division_code).where(PostRow.post_no.in_(numbers)))
+    return {row.post_no: row.division_code for row in rows}
 
 
 def account_by_login(session: Session, login: str) -> UUID | None:

@@ -1,0 +1,1 @@
+"""Staffing of the net: lists of posts, leave, handover, and who answers for what."""
