@@ -40,7 +40,7 @@ from webmap.api.casework import (
     statistics,
     visits,
 )
-from webmap.api.net import alarms, lottery, notices, outings, patrols
+from webmap.api.net import alarms, grid, lottery, notices, outings, patrols, posts
 from webmap.deps import Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers
@@ -73,10 +73,12 @@ ROUTERS = tuple(
         quality,
         work,
         alarms,
+        grid,
         lottery,
         notices,
         outings,
         patrols,
+        posts,
         live,
     )
 )

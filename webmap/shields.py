@@ -26,7 +26,7 @@ HEADERS = {
 }
 STREAMED = re.compile(
     r"^/api/v1/((visits|patches)/[^/]+/evidence/[^/]+|papers/[^/]+/document|paper-templates/[^/]+(/check)?"
-    r"|cameras/pictures/[^/]+)$"
+    r"|cameras/pictures/[^/]+|post-lists/(preview|import))$"
 )
 """What is received piece by piece, under a limit of its own (``webmap.uploads``)."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

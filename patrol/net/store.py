@@ -212,7 +212,7 @@ def cells_in(session: Session, prefix: str, on: date) -> list[RowMapping]:
     rows = session.execute(
         text(
             "SELECT code, name, division_code, field_m2, mountain_m2, ST_AsGeoJSON("
-            " ST_SimplifyPreserveTopology(geometry, 0.00002), 6) AS outline FROM grid_cell"
+            " ST_Multi(ST_SimplifyPreserveTopology(geometry, 0.00002)), 6) AS outline FROM grid_cell"
             " WHERE starts_with(division_code, :prefix) AND valid_from <= :on"
             " AND (valid_to IS NULL OR valid_to > :on) ORDER BY code"
         ),

@@ -38,6 +38,10 @@ BODIES = {
     "finding": {"outcome": "restored", "lonlat": [112.75, 34.95]},
     "preferences": {},
     "devices": {"endpoint": "https://push.invalid/a", "name": "a"},
+    "absences": {"kind": "leave", "starts_on": "2026-09-08", "ends_on": "2026-09-09"},
+    "end": {"back_on": "2026-09-08"},
+    "handover": {"name": "张三", "on": "2026-09-01"},
+    "grid": {"division_code": "410883105201"},
     "what-if": {"version_id": str(uuid4())},
     "patrols": {
         "post_id": str(uuid4()),
@@ -87,6 +91,8 @@ def ask(client: TestClient, method: str, path: str, where: str):  # type: ignore
         return client.put(where, content=b"\xff\xd8\xff", headers=headers)
     queries = {name: {"period": "2026-W37"} for name in ("rankings", "report-alarms")}
     queries["lottery"] = {"week": "2026-W37"}
+    queries |= {"net": {"division": "410883105000"}, "answers": {"lon": "112.75", "lat": "34.95"}}
+    queries["import"] = {"token": "0"}
     query = queries.get(path.rsplit("/", 1)[-1])
     return client.request(method, where, json=body_of(path), headers=headers, params=query)
 
