@@ -10,6 +10,7 @@ import typer
 from patrol.net.grids.cli import grid_app
 from patrol.papers import cli as papers
 from patrol.rehearsal.cli import rehearse
+from patrol.staffing.cli import posts_app
 
 patrol_app = typer.Typer(help="一网两长：岗位、下发、时限、排名、通报。Posts, dispatch, clocks, rankings.")
 
@@ -18,31 +19,9 @@ def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
     patrol_app.command("rehearse")(rehearse)
     patrol_app.add_typer(grid_app, name="grid")
+    patrol_app.add_typer(posts_app, name="posts")
     app.add_typer(patrol_app, name="patrol")
     papers.register(app)
-
-
-@patrol_app.command("posts")
-def posts(
-    file: Annotated[Path, typer.Argument(help="CSV 岗位名单 list of posts")],
-    password: Annotated[
-        str | None, typer.Option(help="为名单中的登录名开户的初始密码 opens accounts with this password")
-    ] = None,
-    grid: Annotated[bool, typer.Option(help="同时更新监管网格 also copy the newest grid layer")] = True,
-) -> None:
-    """导入岗位名单。Import a list of posts."""
-    from foundation.runtime import open_runtime
-    from foundation.settings import read_settings
-    from patrol import jobs
-
-    with open_runtime(read_settings()) as runtime:
-        report = jobs.import_posts(runtime, str(file), password=password)
-        cells = jobs.import_grid(runtime) if grid else 0
-    typer.echo(f"岗位 {report.imported} 个，账号 {report.accounts} 个，网格 {cells} 个。")
-    for bad in report.bad_lines:
-        typer.echo(f"✗ {bad.reason} [{bad.code}]", err=True)
-    if report.bad_lines:
-        raise typer.Exit(1)
 
 
 @patrol_app.command("patrols")
