@@ -1,6 +1,18 @@
 // Made by scripts/types.mjs from the OpenAPI description: change that, not this.
 import type { GeoJsonGeometry } from './types'
 
+/** A leave of a post's holder; both days lie inside. */
+export interface AbsenceInfo {
+  absence_id: string
+  post_id: string
+  name: string
+  kind: string
+  starts_on: string
+  ends_on: string
+  stand_in_name: string | null
+  note: string
+}
+
 /** Something to look at; nothing follows from it by itself. */
 export interface AlarmInfo {
   /** bulk_closing | same_photo | closed_unvisited | near_road */
@@ -55,11 +67,29 @@ export interface AuditHead {
   line: string
 }
 
+/** A line that was refused, and why. */
+export interface BadLineInfo {
+  line: number
+  code: string
+  reason: string
+  reason_en: string
+}
+
 /** An article of a statute, in own words. */
 export interface BasisInfo {
   statute: string
   article: string
   text: string
+}
+
+/** One post in a finding. */
+export interface BriefInfo {
+  post_no: string
+  title: string
+  division_code: string
+  holder: string
+  deputy: string
+  line: number | null
 }
 
 /** Everything of a case beside its time line. */
@@ -106,20 +136,53 @@ export interface CaseTable {
   pauses: ReasonInfo[]
   /** Kind of objection -> kind of reason it takes. */
   objection_kinds: Record<string, string>
-  /** English names: of `moves` by `action/to_state`, of `reasons` by `kind/code`, of states, stages, clocks, pauses, objections, facts, duties and statuses by their keys. */
+  /** English names: of `moves` by `action/to_state`, of `reasons` by `kind/code`, of states, stages, clocks, pauses, objections, facts, duties, tasks, papers, parties, evidence and statuses by their keys. */
   names_en: Record<string, Record<string, string>>
   /** What an objection to the class may correct it to. */
   change_classes: ReasonInfo[]
 }
 
-/** One patch whose judgement would be another. */
-export interface ChangeInfo {
-  patch_id: string
-  number: string
+/** One cell and who answers for it. */
+export interface CellAnswerInfo {
+  code: string
+  name: string
   division_code: string
-  before: StandingInfo
-  after: StandingInfo
-  areas: AreaChangeInfo[]
+  division_name: string
+  /** Of the cell's own post: holder | acting | vacant. */
+  state: string
+  /** Who answers; where the post is vacant, a colleague or somebody above. */
+  person: string
+  title: string
+  tier: number
+  field_m2: number | null
+  mountain_m2: number | null
+  /** GeoJSON, EPSG:4490. */
+  outline: Record<string, unknown>
+}
+
+/** One post: who holds it, who stands in it now, until when the holder is away. */
+export interface ChainLinkInfo {
+  post_id: string
+  post_no: string
+  title: string
+  /** 1 city … 4 village. */
+  tier: number
+  kind: string
+  kind_name: string
+  division_code: string
+  division_name: string
+  /** holder | acting | vacant */
+  state: string
+  /** Who stands in it; empty where nobody does. */
+  name: string
+  /** Of that person; null without the right post.phone. */
+  phone: string | null
+  holder: string
+  deputy: string
+  deputy_phone: string | null
+  away_kind: string | null
+  /** Last day of the holder's leave. */
+  away_until: string | null
 }
 
 /** One clock: of the state, or of a stage of the case. */
@@ -369,6 +432,34 @@ export interface FullSentence {
   mu: number | null
 }
 
+/** A place without a post of a kind that it should have. */
+export interface GapInfo {
+  division_code: string
+  division_name: string
+  kind: string
+  /** Grid cells of the village that nobody of its own watches. */
+  cells: number
+}
+
+/** What a new cut is like, and what it changes. */
+export interface GridCutInfo {
+  division_code: string
+  report: Record<string, unknown>
+  token: string
+  is_made: boolean
+}
+
+/** Who takes a post over. */
+export interface HandoverForm {
+  part: string
+  name: string
+  /** First day of whoever takes over; not in the future. */
+  on: string
+  login: string | null
+  phone: string | null
+  note: string
+}
+
 /** What is held, newest first. */
 export interface HeldList {
   items: HeldSubmission[]
@@ -412,6 +503,20 @@ export interface LayerVersionRow {
   imported_at: string
 }
 
+/** Leave of a post's holder. */
+export interface LeaveForm {
+  kind: string
+  starts_on: string
+  /** Last day, inside. */
+  ends_on: string
+  /** None: the deputy. */
+  stand_in_name: string | null
+  stand_in_login: string | null
+  note: string
+  /** Of all posts of this person. */
+  every_post: boolean
+}
+
 /** Area of a patch inside one division of a level. */
 export interface LevelArea {
   code: string
@@ -444,6 +549,18 @@ export interface MoveInfo {
   reason_kind: string | null
   /** Facts that must be given with the move. */
   facts: string[]
+}
+
+/** The net of a place on a day. */
+export interface NetInfo {
+  on: string
+  division_code: string
+  division_name: string
+  /** Cells by state. */
+  counts: Record<string, number>
+  cells: CellAnswerInfo[]
+  /** Over and in the place, from the city down. */
+  posts: ChainLinkInfo[]
 }
 
 /** What is wrong with the patch or the base data. */
@@ -517,6 +634,14 @@ export interface OfferInfo {
   needs_served: boolean
   is_ready: boolean
   obstacles: ObstacleInfo[]
+}
+
+/** Posts of a kind of which a place has one only. */
+export interface OverlapInfo {
+  division_code: string
+  division_name: string
+  kind: string
+  post_nos: string[]
 }
 
 /** A ticket of the caller's, with the place that is to be visited. */
@@ -718,6 +843,18 @@ export interface PauseInfo {
   is_running: boolean
 }
 
+/** Somebody who answers. */
+export interface PersonInfo {
+  name: string
+  title: string
+  tier: number
+  kind: string
+  kind_name: string
+  post_id: string
+  is_acting: boolean
+  phone: string | null
+}
+
 /** Part of a patch inside one village; an empty code means: in no village that is known. */
 export interface PieceInfo {
   code: string
@@ -725,6 +862,23 @@ export interface PieceInfo {
   area_m2: number
   mu: number
   geometry: GeoJsonGeometry
+}
+
+/** Who answers for a place on a day, and the chain above, nearest first. */
+export interface PlaceAnswerInfo {
+  on: string
+  cell_code: string | null
+  cell_name: string | null
+  division_code: string
+  division_name: string
+  answering: PersonInfo
+  chain: ChainLinkInfo[]
+}
+
+/** Everybody who ever stood in a post, and its leaves. */
+export interface PostHistory {
+  tenures: TenureInfo[]
+  absences: AbsenceInfo[]
 }
 
 /** One reason code. */
@@ -797,6 +951,35 @@ export interface RevisionInfo {
   corrections: CorrectionInfo[]
 }
 
+/** Everything that a list would do, before it is done. */
+export interface RosterPreviewInfo {
+  division_code: string
+  line_count: number
+  unchanged: number
+  added: BriefInfo[]
+  changed: webmap__schemas__net__posts__ChangeInfo[]
+  /** In force and not on the list: they stay unless asked. */
+  missing: BriefInfo[]
+  vacant: BriefInfo[]
+  acting: BriefInfo[]
+  doubled: BriefInfo[]
+  overlaps: OverlapInfo[]
+  gaps: GapInfo[]
+  several: SeveralInfo[]
+  without_account: string[]
+  bad_lines: BadLineInfo[]
+  ends_missing: boolean
+  /** To confirm with; the same file has to come with it. */
+  token: string
+}
+
+/** What came of a list. */
+export interface RosterReceipt {
+  imported: number
+  ended: number
+  bad_lines: BadLineInfo[]
+}
+
 /** TOML texts; a table that is left out is the current one. */
 export interface RuleTexts {
   judgement?: string | null | undefined
@@ -817,6 +1000,13 @@ export interface SettleBody {
   note: string
 }
 
+/** A person who holds several posts. */
+export interface SeveralInfo {
+  name: string
+  login: string
+  post_nos: string[]
+}
+
 /** Where a sentence comes from. */
 export interface SourceInfo {
   /** Kind of layer; null where no layer speaks. */
@@ -829,6 +1019,14 @@ export interface SourceInfo {
   features: string[]
   /** For reading. */
   text: string
+}
+
+/** What came of a change. */
+export interface StaffedInfo {
+  post_id: string
+  /** Patches whose owner or holder is another now. */
+  moved: string[]
+  absences: AbsenceInfo[]
 }
 
 /** One stage of a filed case; `reached_at` null: not yet. */
@@ -886,6 +1084,16 @@ export interface TemplateInfo {
   /** When another one took its place. */
   retired_at: string | null
   url: string
+}
+
+/** Somebody's time in a post. */
+export interface TenureInfo {
+  /** holder | deputy */
+  part: string
+  name: string
+  valid_from: string
+  /** First day without this person. */
+  valid_to: string | null
 }
 
 /** A drawn case: who looks at it again, and what was found. No place: readers may be of other counties. */
@@ -960,9 +1168,9 @@ export interface WatchInfo {
 export interface WhatIfAnswer {
   open_count: number
   measured_count: number
-  flips: ChangeInfo[]
+  flips: webmap__schemas__casework__judgement__ChangeInfo[]
   /** The same suggestion, other areas. */
-  moves: ChangeInfo[]
+  moves: webmap__schemas__casework__judgement__ChangeInfo[]
   totals: AreaChangeInfo[]
 }
 
@@ -986,4 +1194,21 @@ export interface WhatIfInfo {
   /** Code of the error where there is no answer. */
   refusal: string | null
   answer: WhatIfAnswer | null
+}
+
+/** One patch whose judgement would be another. */
+export interface webmap__schemas__casework__judgement__ChangeInfo {
+  patch_id: string
+  number: string
+  division_code: string
+  before: StandingInfo
+  after: StandingInfo
+  areas: AreaChangeInfo[]
+}
+
+/** What a line changes in a known post. */
+export interface webmap__schemas__net__posts__ChangeInfo {
+  post: BriefInfo
+  /** Field, before, after; telephones untold. */
+  fields: [string, string, string][]
 }
