@@ -113,7 +113,7 @@ class PostHistory(Answer):
     absences: list[AbsenceInfo]
 
 
-class BriefInfo(Answer):
+class PostBrief(Answer):
     """One post in a finding."""
 
     post_no: str
@@ -124,10 +124,10 @@ class BriefInfo(Answer):
     line: int | None
 
 
-class ChangeInfo(Answer):
+class RosterChange(Answer):
     """What a line changes in a known post."""
 
-    post: BriefInfo
+    post: PostBrief
     fields: list[tuple[str, str, str]] = Field(description="Field, before, after; telephones untold.")
 
 
@@ -172,12 +172,12 @@ class RosterPreviewInfo(Answer):
     division_code: str
     line_count: int
     unchanged: int
-    added: list[BriefInfo]
-    changed: list[ChangeInfo]
-    missing: list[BriefInfo] = Field(description="In force and not on the list: they stay unless asked.")
-    vacant: list[BriefInfo]
-    acting: list[BriefInfo]
-    doubled: list[BriefInfo]
+    added: list[PostBrief]
+    changed: list[RosterChange]
+    missing: list[PostBrief] = Field(description="In force and not on the list: they stay unless asked.")
+    vacant: list[PostBrief]
+    acting: list[PostBrief]
+    doubled: list[PostBrief]
     overlaps: list[OverlapInfo]
     gaps: list[GapInfo]
     several: list[SeveralInfo]

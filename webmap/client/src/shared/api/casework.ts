@@ -82,16 +82,6 @@ export interface BasisInfo {
   text: string
 }
 
-/** One post in a finding. */
-export interface BriefInfo {
-  post_no: string
-  title: string
-  division_code: string
-  holder: string
-  deputy: string
-  line: number | null
-}
-
 /** Everything of a case beside its time line. */
 export interface CaseFileInfo {
   patch_id: string
@@ -183,6 +173,16 @@ export interface ChainLinkInfo {
   away_kind: string | null
   /** Last day of the holder's leave. */
   away_until: string | null
+}
+
+/** One patch whose judgement would be another. */
+export interface ChangeInfo {
+  patch_id: string
+  number: string
+  division_code: string
+  before: StandingInfo
+  after: StandingInfo
+  areas: AreaChangeInfo[]
 }
 
 /** One clock: of the state, or of a stage of the case. */
@@ -875,6 +875,16 @@ export interface PlaceAnswerInfo {
   chain: ChainLinkInfo[]
 }
 
+/** One post in a finding. */
+export interface PostBrief {
+  post_no: string
+  title: string
+  division_code: string
+  holder: string
+  deputy: string
+  line: number | null
+}
+
 /** Everybody who ever stood in a post, and its leaves. */
 export interface PostHistory {
   tenures: TenureInfo[]
@@ -951,18 +961,25 @@ export interface RevisionInfo {
   corrections: CorrectionInfo[]
 }
 
+/** What a line changes in a known post. */
+export interface RosterChange {
+  post: PostBrief
+  /** Field, before, after; telephones untold. */
+  fields: [string, string, string][]
+}
+
 /** Everything that a list would do, before it is done. */
 export interface RosterPreviewInfo {
   division_code: string
   line_count: number
   unchanged: number
-  added: BriefInfo[]
-  changed: webmap__schemas__net__posts__ChangeInfo[]
+  added: PostBrief[]
+  changed: RosterChange[]
   /** In force and not on the list: they stay unless asked. */
-  missing: BriefInfo[]
-  vacant: BriefInfo[]
-  acting: BriefInfo[]
-  doubled: BriefInfo[]
+  missing: PostBrief[]
+  vacant: PostBrief[]
+  acting: PostBrief[]
+  doubled: PostBrief[]
   overlaps: OverlapInfo[]
   gaps: GapInfo[]
   several: SeveralInfo[]
@@ -1168,9 +1185,9 @@ export interface WatchInfo {
 export interface WhatIfAnswer {
   open_count: number
   measured_count: number
-  flips: webmap__schemas__casework__judgement__ChangeInfo[]
+  flips: ChangeInfo[]
   /** The same suggestion, other areas. */
-  moves: webmap__schemas__casework__judgement__ChangeInfo[]
+  moves: ChangeInfo[]
   totals: AreaChangeInfo[]
 }
 
@@ -1194,21 +1211,4 @@ export interface WhatIfInfo {
   /** Code of the error where there is no answer. */
   refusal: string | null
   answer: WhatIfAnswer | null
-}
-
-/** One patch whose judgement would be another. */
-export interface webmap__schemas__casework__judgement__ChangeInfo {
-  patch_id: string
-  number: string
-  division_code: string
-  before: StandingInfo
-  after: StandingInfo
-  areas: AreaChangeInfo[]
-}
-
-/** What a line changes in a known post. */
-export interface webmap__schemas__net__posts__ChangeInfo {
-  post: BriefInfo
-  /** Field, before, after; telephones untold. */
-  fields: [string, string, string][]
 }
