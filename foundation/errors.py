@@ -71,6 +71,10 @@ class Conflict(LandwardenError):
     """An illegal move, a lost race, or a second body under one id."""
 
 
+class TooMany(LandwardenError):
+    """Too often in too short a time."""
+
+
 class Unavailable(LandwardenError):
     """A database, a disk, a port or a library that is needed and missing."""
 

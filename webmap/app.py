@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from foundation.runtime import Runtime
+from patrol.citizens.reports import PHOTO_MAX_BYTES, PHOTOS_MAX
 from webmap import pages
 from webmap.api import (
     cameras,
@@ -40,8 +41,8 @@ from webmap.api.casework import (
     statistics,
     visits,
 )
-from webmap.api.net import alarms, grid, lottery, notices, outings, patrols, posts
-from webmap.deps import Web
+from webmap.api.net import alarms, citizens, grid, lottery, notices, outings, patrols, posts
+from webmap.deps import PREFIX, Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers
 from webmap.shields import BodyLimit, SameOrigin, SecurityHeaders
@@ -73,6 +74,7 @@ ROUTERS = tuple(
         quality,
         work,
         alarms,
+        citizens,
         grid,
         lottery,
         notices,
@@ -84,6 +86,7 @@ ROUTERS = tuple(
 )
 BODY_MAX = 1 << 20
 """Bytes of a request body; only evidence may be larger, up to its own setting."""
+WIDER = {f"{PREFIX}/public/reports": BODY_MAX + PHOTOS_MAX * PHOTO_MAX_BYTES}
 DESCRIPTION = """
 Violations of land law in one city, from image to closed case. Sign in at `POST /api/v1/session`; the
 cookie does the rest. Writes need an `Origin` header of this host; writes to a patch need `If-Match` with its
@@ -117,7 +120,7 @@ def create_app(runtime: Runtime) -> FastAPI:
             Middleware(SecurityHeaders),
             Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
             Middleware(SameOrigin, public_origin=settings.public_origin, language=settings.language),
-            Middleware(BodyLimit, limit=BODY_MAX, language=settings.language),
+            Middleware(BodyLimit, limit=BODY_MAX, wider=WIDER, language=settings.language),
             Middleware(ProblemBoundary, language=settings.language),
         ],
     )

@@ -9,8 +9,8 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ from foundation import accounts
 from foundation.access import Actor, require
 from foundation.errors import Defect, InvalidInput, Language, NotAllowed, NotAuthenticated
 from foundation.runtime import Runtime
+from webmap.gates import Gate
 from webmap.live import LiveHub
 from webmap.problems import MEDIA_TYPE, language_of
 from webmap.schemas.basics import Problem
@@ -32,6 +33,8 @@ from webmap.tiles.shelf import TileShelf
 POLICY_FILE = Path(__file__).resolve().parents[1] / "data" / "policies" / "routes.toml"
 PREFIX = "/api/v1"
 COOKIE = "landwarden_session"
+REPORTS_AN_HOUR, CODES_AN_HOUR = 10, 60
+"""Of one address, for citizens' reports; a village may share one address behind its provider's."""
 ANONYMOUS, SIGNED_IN = "anonymous", "signed_in"
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": text}
@@ -51,6 +54,8 @@ class Web:
     runtime: Runtime
     live: LiveHub
     shelf: TileShelf
+    report_gate: Gate = field(default_factory=lambda: Gate(most=REPORTS_AN_HOUR, span=timedelta(hours=1)))
+    code_gate: Gate = field(default_factory=lambda: Gate(most=CODES_AN_HOUR, span=timedelta(hours=1)))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from foundation.errors import (
     NotAllowed,
     NotAuthenticated,
     NotFound,
+    TooMany,
     Unavailable,
     known_codes,
 )
@@ -39,6 +40,7 @@ STATUS_OF_KIND: Mapping[type[LandwardenError], int] = {
     NotAllowed: 403,
     NotFound: 404,
     Conflict: 409,
+    TooMany: 429,
     Unavailable: 503,
     Defect: 500,
 }

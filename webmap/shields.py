@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,7 +26,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=()",
 }
 STREAMED = re.compile(
-    r"^/api/v1/((visits|patches)/[^/]+/evidence/[^/]+|papers/[^/]+/document|paper-templates/[^/]+(/check)?"
+    r"^/api/v1/((visits|patches)/[^/]+/evidence/[^/]+|papers/[^/]+/document|paper-templates/[^/]+(/check|/preview\.\w+)?"
     r"|cameras/pictures/[^/]+|post-lists/(preview|import))$"
 )
 """What is received piece by piece, under a limit of its own (``webmap.uploads``)."""
@@ -97,19 +98,22 @@ class BodyLimit:
     ----------
     limit : int
         Bytes.
+    wider : mapping
+        Path -> bytes, where forms carry files.
     """
 
-    def __init__(self, app: ASGIApp, *, limit: int, language: Language) -> None:
-        self._app, self._limit, self._language = app, limit, language
+    def __init__(self, app: ASGIApp, *, limit: int, wider: Mapping[str, int], language: Language) -> None:
+        self._app, self._limit, self._wider, self._language = app, limit, wider, language
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or STREAMED.match(scope["path"]):
             await self._app(scope, receive, send)
             return
-        refusal = InvalidInput("webmap.request.too_large", limit_mb=self._limit >> 20)
+        limit = self._wider.get(scope["path"], self._limit)
+        refusal = InvalidInput("webmap.request.too_large", limit_mb=limit >> 20)
         headers = Headers(scope=scope)
         declared = headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self._limit:
+        if declared.isdecimal() and int(declared) > limit:
             await problem_response(refusal, language_of(headers, self._language))(scope, receive, send)
             return
         received = 0
@@ -118,7 +122,7 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._limit:
+            if received > limit:
                 raise Refused(refusal)
             return message
 

@@ -137,6 +137,25 @@ def list_reports(session: Session, actor: Actor, *, limit: int = 100) -> list[Re
     return [_view(row, actor) for row in store.newest(session, limit)]
 
 
+def photo_of(session: Session, actor: Actor, report_id: UUID, place: int) -> str:
+    """SHA-256 of a report's photo, by its place from 0.
+
+    Raises
+    ------
+    NotFound
+        ``patrol.citizen.not_found``.
+    """
+    photos = _report(session, actor, report_id)["photos"]
+    if not 0 <= place < len(photos):
+        raise NotFound("patrol.citizen.not_found")
+    return str(photos[place])
+
+
+def sees_place(actor: Actor) -> bool:
+    """Whether place and hour of a report are told to this actor as they were told to us."""
+    return actor.role in FULL_SIGHT
+
+
 def near_reports(session: Session, actor: Actor, report_id: UUID) -> list[UUID]:
     """Other reports close by, which may tell of the same thing."""
     report = _report(session, actor, report_id)
@@ -279,7 +298,7 @@ def _standing(row: Any) -> str:
 
 
 def _view(row: Any, actor: Actor) -> ReportView:
-    is_blurred = actor.role not in FULL_SIGHT
+    is_blurred = not sees_place(actor)
     lonlat = None if row["lon"] is None else (row["lon"], row["lat"])
     names = ("report_id", "division_code", "category", "description", "lead_id", "satisfaction", "remark")
     return ReportView(

@@ -15,6 +15,8 @@ from detection.leads import Lead
 from detection.waiting import reasons
 from detection.waiting import service as waiting
 from foundation.errors import Language, NotFound
+from patrol.citizens.reports import blurred_place
+from patrol.citizens.service import sees_place
 from patrol.lists.service import division_name
 from webmap.deps import Caller, SignedIn, noun_router
 from webmap.names import class_name, source_name
@@ -30,6 +32,8 @@ from webmap.schemas.leads import (
 )
 
 router = noun_router("leads")
+BLUR_M, BLUR_STEP_M = 750.0, 500.0
+"""What a citizen's report is blurred by for lower tiers: half the diagonal of a hundredth of a degree."""
 CONFLICTS: dict[int | str, dict[str, Any]] = {
     409: {"model": Problem, "description": "Somebody has settled it, or it can no longer be taken back"}
 }
@@ -41,7 +45,7 @@ def list_waiting(caller: SignedIn, limit: Annotated[int, Query(ge=1, le=500)] = 
     with caller.transaction() as session:
         found = waiting.list_waiting_leads(session, caller.actor, limit=limit)
     return WaitingLeads(
-        items=[_info(one, caller.language) for one in found.items],
+        items=[_info(one, caller) for one in found.items],
         total=found.total,
         reasons=[
             DismissReasonInfo(
@@ -117,38 +121,46 @@ def _kind_name(lead: Lead, language: Language) -> str:
     return str(lead.attributes.get("kind_name") or class_name(lead.change_class))
 
 
-def _info(one: waiting.WaitingLead, language: Language) -> WaitingLeadInfo:
+def _info(one: waiting.WaitingLead, caller: Caller) -> WaitingLeadInfo:
     lead, told = one.lead, one.lead.attributes
     point = lead.place if lead.place is not None else shapely.point_on_surface(lead.ground)
+    place, radius_m = (point.x, point.y), lead.radius_m
+    is_blurred = lead.source == "public" and not sees_place(caller.actor)
+    if is_blurred:
+        place, radius_m = blurred_place(place), max(radius_m or 0.0, BLUR_M)
     bbox = told.get("bbox")
     return WaitingLeadInfo(
         lead_id=lead.lead_id,
         source=lead.source,
         source_name=source_name(lead.source),
         seen_at=lead.observed_to,
-        kind_name=_kind_name(lead, language),
+        kind_name=_kind_name(lead, caller.language),
         confidence=lead.confidence,
         division_code=lead.division_code,
         division_name=division_name(lead.division_code),
-        place=(point.x, point.y),
-        radius_m=lead.radius_m,
+        place=place,
+        radius_m=radius_m,
         camera_name=told.get("camera_name"),
         preset_name=told.get("preset_name"),
         season=told.get("season"),
         has_picture=bool(told.get("served_sha256") or lead.after_chip_sha256),
         picture_bbox=(bbox[0], bbox[1], bbox[2], bbox[3]) if bbox else None,
-        suggested=[_suggested(each, lead.radius_m) for each in one.suggested],
+        suggested=[_suggested(each, lead.radius_m, is_blurred=is_blurred) for each in one.suggested],
     )
 
 
-def _suggested(one: waiting.SuggestedPatch, radius_m: float | None) -> SuggestedPatchInfo:
+def _suggested(
+    one: waiting.SuggestedPatch, radius_m: float | None, *, is_blurred: bool
+) -> SuggestedPatchInfo:
     patch, near = one.patch, one.suggestion
+    # Exact distances to several patches would give the place away.
+    distance_m = BLUR_STEP_M * round(near.distance_m / BLUR_STEP_M) if is_blurred else near.distance_m
     return SuggestedPatchInfo(
         patch_id=patch.patch_id,
         number=patch.number,
         change_class_name=class_name(patch.shape.change_class),
         area_m2=patch.shape.area_m2,
-        distance_m=near.distance_m,
+        distance_m=distance_m,
         is_settled=patch.standing.settled_at is not None,
         is_likely=near.distance_m <= (radius_m or 0.0),
     )

@@ -35,6 +35,8 @@ BODIES = {
     "papers": {"kind": "check_sheet"},
     "parties": {"kind": "person", "name": "张三"},
     "errata": {"number": "kpis.opened", "should_be": 1, "reason": "重复", "evidence": ["甲"]},
+    "place": {"lonlat": [112.75, 34.95]},
+    "reveal": {"reason": "办案需要联系举报人"},
     "finding": {"outcome": "restored", "lonlat": [112.75, 34.95]},
     "preferences": {},
     "devices": {"endpoint": "https://push.invalid/a", "name": "a"},
@@ -102,7 +104,11 @@ def test_table_and_application_name_the_same_routes(app: FastAPI) -> None:
     assert len(ROUTES) > 25
     assert [route for route in ROUTES if route not in CLOSED] == [
         ("GET", "/api/v1/health"),
+        ("GET", "/api/v1/public/report-form"),
         ("GET", "/api/v1/ready"),
+        ("POST", "/api/v1/public/report-answer"),
+        ("POST", "/api/v1/public/report-progress"),
+        ("POST", "/api/v1/public/reports"),
         ("POST", "/api/v1/session"),
     ]
 
