@@ -165,8 +165,7 @@ def detect_pair(  # noqa: PLR0913  every option is a keyword
     pair, choice = _opened(
         before, after, sensor, pixel_grid=pixel_grid, gsd_m=gsd_m, dates=dates, sha256=sha256
     )
-    is_double = workers.workers > 1
-    fitted = _prepared(pair, choice, through, cloud_mask, weights=weights, is_double=is_double, tell=tell)
+    fitted = _prepared(pair, choice, through, cloud_mask, weights=weights, workers=workers.workers, tell=tell)
     run = replace(fitted, min_area_m2=min_area_m2, is_typed=is_typed)
     control = aside(run.control, workers=workers.workers)
     scores = _scored(run, workers, block_px or run.block_px, tell=tell, cancel=cancel, spool=spool)
@@ -222,11 +221,11 @@ def _prepared(
     cloud_mask: Path | None,
     *,
     weights: Weights | None,
-    is_double: bool,
+    workers: int,
     tell: Progress,
 ) -> _Run:
     """Register the pair and fit the panel on its samples."""
-    with pair.reader(is_double=is_double) as reader:
+    with pair.reader(is_double=workers > 1) as reader:
         tell("register", 0.0)
         registration = _registered(reader, through, tell)
         tell("fit", 0.0)
