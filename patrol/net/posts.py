@@ -84,6 +84,7 @@ class BadLine(NamedTuple):
     code: str
     reason: str
     reason_en: str = ""
+    post_no: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def read_posts(data: bytes) -> tuple[list[PostLine], list[BadLine]]:
         try:
             post = _check(line, {name: row.get(name, "") for name in HEADS}, seen)
         except LandwardenError as error:
-            bad.append(BadLine(line, error.code, error.text("zh"), error.text("en")))
+            bad.append(BadLine(line, error.code, error.text("zh"), error.text("en"), row.get("post_no", "")))
             continue
         seen[post.post_no] = line
         good.append(post)

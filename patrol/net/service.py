@@ -188,7 +188,7 @@ def _own_posts(
         if error is None:
             good.append(line)
         else:
-            bad.append(BadLine(line.line, error.code, error.text("zh"), error.text("en")))
+            bad.append(BadLine(line.line, error.code, error.text("zh"), error.text("en"), line.post_no))
     return good, sorted(bad), known
 
 
