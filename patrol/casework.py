@@ -17,6 +17,8 @@ from patrol.cases.dossier.views import CaseFile, ObjectionView, WarningView
 from patrol.cases.objections.objections import DecisionBody, ObjectionBody, objection_table
 from patrol.cases.objections.service import decide_objection, raise_objection, withdraw_objection
 from patrol.cases.pausing import pause_case, resume_case
+from patrol.cases.queueing.service import list_queue, release_now
+from patrol.cases.queueing.views import QueueView
 from patrol.cases.reasons import reasons
 from patrol.cases.stages import pause_rules
 from patrol.cases.succession import end_post, leave_all_posts, ownerless, rehome, vacate_post
@@ -31,6 +33,7 @@ __all__ = [
     "ObjectionBody",
     "ObjectionRow",
     "ObjectionView",
+    "QueueView",
     "WarningView",
     "case_file",
     "case_states_page",
@@ -38,12 +41,14 @@ __all__ = [
     "described_table",
     "end_post",
     "leave_all_posts",
+    "list_queue",
     "objections_of",
     "open_objections",
     "ownerless",
     "pause_case",
     "raise_objection",
     "rehome",
+    "release_now",
     "resume_case",
     "vacate_post",
     "warnings_for",

@@ -16,6 +16,7 @@ KIND_NAMES: Mapping[str, str] = {
     "recheck": "整改复核",
 }
 STATUS_NAMES: Mapping[str, str] = {
+    "queued": "排队待派",
     "waiting": "待上级转派",
     "sent": "待签收",
     "signed": "已签收",
@@ -25,6 +26,7 @@ STATUS_NAMES: Mapping[str, str] = {
     "cancelled": "已取消",
 }
 OPEN = ("sent", "signed")
+UNFINISHED = ("queued", "waiting", *OPEN)
 OFFICERS = ("grid_officer",)
 VERIFIERS = ("grid_officer", "field_chief", "mountain_chief", "station")
 """Kinds of post whose holders go to the site."""

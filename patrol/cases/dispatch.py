@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from foundation import audit
 from foundation.access import Actor
+from foundation.calendar import add_working_days
 from foundation.divisions import divisions
 from foundation.errors import Conflict, InvalidInput
 from patrol.cases import store
 from patrol.cases.assignments import (
+    OFFICERS,
     OPEN,
     Step,
     plan_chain,
@@ -27,16 +31,27 @@ from patrol.cases.ledger import (
     allowed_move,
     locked_assignment,
     locked_case,
+    owner_of_state,
     write_move,
 )
-from patrol.cases.reasons import require_reason
+from patrol.cases.reasons import reason_name, require_reason
 from patrol.dispatching import service as dispatching
 from patrol.dispatching.loads import Turn
+from patrol.dispatching.policies import dispatch_policy
 from patrol.net import service as net
 from patrol.net.posts import Holder, Post, covers, holder_of
-from patrol.tables import AssignmentRow, CaseRow
+from patrol.tables import AssignmentRow, CaseEventRow, CaseRow
 
-VILLAGE_TIER = 4
+WRONG_GRID = "wrong_grid"
+UNLEARNED = "派发已撤销"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a patch is to go down: to a post chosen by hand, or below a tier by the default chain."""
+
+    from_tier: int
+    post_id: UUID | None = None
 
 
 def dispatch(
@@ -51,7 +66,7 @@ def dispatch(
     expected_version: int | None = None,
     joined_seq: int | None = None,
 ) -> CaseRow:
-    """Hand a patch down, by the default chain or to a post chosen by hand.
+    """Hand a patch down, by the default chain or to a post chosen by hand; or queue it, with the reason.
 
     Parameters
     ----------
@@ -72,29 +87,28 @@ def dispatch(
     """
     case = locked_case(session, actor, patch_id, expected_version=expected_version)
     move = allowed_move(session, actor, case, "dispatch")
-    steps, turn = _chain_to(session, actor, case, post_id, now)
+    way = Way(_tier_of(actor), post_id)
+    steps, turn = chain_to(session, actor, case, way, now)
     log = AssignmentLog(session)
     log.finish_open(case, "cancelled", now)
-    first = _lay_out(case, steps, log, is_urgent=is_urgent, now=now)
+    dispatching.end_help(session, patch_id, now=now)
+    waits = _why_waits(session, case, steps[-1].holder, is_urgent=is_urgent, now=now)
+    learned = _learn(session, actor, case, post_id, note, now)
+    values = {"is_urgent": is_urgent}
+    facts: dict[str, Any] = {
+        "is_urgent": is_urgent,
+        **eased(steps, turn),
+        "joined_seq": joined_seq,
+        **learned,
+    }
+    if waits is None:
+        details = set_off(session, actor, case, steps, log=log, is_urgent=is_urgent, now=now)
+    else:
+        details = _enqueue(session, actor, case, steps[-1], reason=waits, log=log, now=now)
+        facts["queue"] = {"from_tier": way.from_tier, "post_id": str(post_id) if post_id else None}
+    facts |= details.pop("facts")
     write_move(
-        session,
-        actor,
-        case,
-        move,
-        now=now,
-        details=Details(
-            note=note,
-            facts={
-                "chain": [step.holder.post.title for step in steps],
-                "is_urgent": is_urgent,
-                **_eased(steps, turn),
-                "joined_seq": joined_seq,
-            },
-            due_at=_sign_by(first, now),
-            owner_post_id=first.post_id,
-            values={"is_urgent": is_urgent},
-            log=log,
-        ),
+        session, actor, case, move, now=now, details=Details(note=note, facts=facts, values=values, **details)
     )
     return case
 
@@ -231,6 +245,8 @@ def forward(
         following = _send_next(session, case, log, now)
     else:
         following = _send_to(session, actor, case, row, post_id, log, now)
+        dispatching.end_help(session, case.patch_id, now=now, post_id=post_id)
+    learned = _learn(session, actor, case, post_id, note, now)
     write_move(
         session,
         actor,
@@ -239,7 +255,7 @@ def forward(
         now=now,
         details=Details(
             note=note,
-            facts={"from_post_id": str(row.post_id), "to_post_id": str(following.post_id)},
+            facts={"from_post_id": str(row.post_id), "to_post_id": str(following.post_id), **learned},
             due_at=_sign_by(following, now),
             owner_post_id=following.post_id,
             log=log,
@@ -248,32 +264,54 @@ def forward(
     return case
 
 
+def take_back(session: Session, actor: Actor, event: CaseEventRow, *, now: datetime) -> None:
+    """What a dispatch or a forwarding that is undone did beside the case: help named, a grid corrected."""
+    if event.action == "dispatch":
+        dispatching.end_help(session, event.patch_id, now=now)
+    if event.facts.get("learned"):
+        learned = UUID(event.facts["learned"])
+        dispatching.revoke_correction(session, actor, learned, reason=UNLEARNED, now=now)
+
+
 def default_chain(session: Session, actor: Actor, case: CaseRow, *, now: datetime) -> list[Step]:
     """Through whose hands a patch goes when nobody says otherwise."""
-    return _default_chain(session, actor, case, now)[0]
+    return chain_to(session, actor, case, Way(_tier_of(actor)), now)[0]
 
 
-def _default_chain(
-    session: Session, actor: Actor, case: CaseRow, now: datetime
+def chain_to(
+    session: Session, actor: Actor, case: CaseRow, way: Way, now: datetime
 ) -> tuple[list[Step], Turn | None]:
+    """Through whose hands a patch goes, and who of the village's officers has the turn."""
     posts = net.posts_over(session, actor, case.division_code, now=now)
-    # The platform and the county hand down from tier 2, the city from tier 1, a station from tier 3.
-    level = divisions().get(actor.area_code).level
-    from_tier = 2 if actor.role == "system" else max(1, level - 1)
-    turn = _turn(session, posts, case)
+    turn = dispatching.turn_for(
+        session, case.patch_id, case.division_code, posts, refused=_refused(session, case.patch_id)
+    )
     officer = turn.officer if turn else None
-    return plan_chain(posts, case.division_code, from_tier=min(from_tier, 3), officer=officer), turn
+    if way.post_id is None:
+        return plan_chain(posts, case.division_code, from_tier=way.from_tier, officer=officer), turn
+    target = net.get_post(session, way.post_id)
+    target = next((post for post in posts if post.post_id == way.post_id), target)
+    return plan_to(posts, target, case.division_code, officer=officer), turn
 
 
-def _chain_to(
-    session: Session, actor: Actor, case: CaseRow, post_id: UUID | None, now: datetime
-) -> tuple[list[Step], Turn | None]:
-    if post_id is None:
-        return _default_chain(session, actor, case, now)
-    target = net.get_post(session, post_id)
-    posts = net.posts_over(session, actor, case.division_code, now=now)
-    turn = _turn(session, posts, case)
-    return plan_to(posts, target, case.division_code, officer=turn.officer if turn else None), turn
+def set_off(
+    session: Session,
+    actor: Actor,
+    case: CaseRow,
+    steps: Sequence[Step],
+    *,
+    log: AssignmentLog,
+    is_urgent: bool,
+    now: datetime,
+) -> dict[str, Any]:
+    """Send a patch down a chain, and name who helps; what the move's details say of it."""
+    first = _lay_out(case, steps, log, is_urgent=is_urgent, now=now)
+    facts: dict[str, Any] = {"chain": [step.holder.post.title for step in steps]}
+    if steps[-1].holder.post.kind in OFFICERS:
+        helper = dispatching.name_helper(session, actor, case.patch_id, lead=steps[-1].holder.post, now=now)
+        if helper is not None:
+            facts["helper"] = helper.helper_title
+    return {"facts": facts, "due_at": _sign_by(first, now), "owner_post_id": first.post_id, "log": log}
 
 
 def targets(session: Session, actor: Actor, case: CaseRow, *, now: datetime) -> list[Post]:
@@ -291,6 +329,63 @@ def targets(session: Session, actor: Actor, case: CaseRow, *, now: datetime) -> 
 def verify_deadline(*, is_urgent: bool, now: datetime) -> datetime:
     """When a visit that is asked for now must have taken place."""
     return clock_table().deadline("verify_urgent" if is_urgent else "verify", now)
+
+
+def _tier_of(actor: Actor) -> int:
+    """The platform and the county hand down from tier 2, the city from tier 1, a station from tier 3."""
+    level = divisions().get(actor.area_code).level
+    return min(3, 2 if actor.role == "system" else max(1, level - 1))
+
+
+def _why_waits(
+    session: Session, case: CaseRow, holder: Holder, *, is_urgent: bool, now: datetime
+) -> str | None:
+    store.lock_key(session, f"budget/{holder.account_id or holder.post.post_id}")
+    return dispatching.why_waits(session, case.patch_id, holder, is_urgent=is_urgent, now=now)
+
+
+def _enqueue(
+    session: Session,
+    actor: Actor,
+    case: CaseRow,
+    step: Step,
+    *,
+    reason: str,
+    log: AssignmentLog,
+    now: datetime,
+) -> dict[str, Any]:
+    """Queue a patch for whoever is to go; meanwhile the county has it; at its limit it goes out."""
+    due_at = add_working_days(now, dispatch_policy().longest_wd)
+    row = log.add(case, step, status="queued", due_at=due_at, now=now)
+    row.reason_code = reason
+    owner = owner_of_state(session, actor, case, "triage", now=now)
+    facts = {"chain": [], "queued_for": step.holder.post.title, "queued_why": reason}
+    return {"facts": facts, "due_at": due_at, "owner_post_id": owner.post.post_id, "log": log}
+
+
+def _refused(session: Session, patch_id: UUID) -> tuple[UUID, ...]:
+    """Officers who gave a patch back as not in their grid, the last one last."""
+    return tuple(
+        row.post_id
+        for row in store.assignments_of(session, patch_id)
+        if row.kind == "verify" and row.status == "returned" and row.reason_code == WRONG_GRID
+    )
+
+
+def _learn(
+    session: Session, actor: Actor, case: CaseRow, post_id: UUID | None, note: str | None, now: datetime
+) -> dict[str, str]:
+    """A patch that came back as of another grid, and goes to an officer chosen by hand: remembered."""
+    refused = _refused(session, case.patch_id)
+    if post_id is None or not refused or post_id == refused[-1]:
+        return {}
+    if net.get_post(session, post_id).kind not in OFFICERS:
+        return {}
+    why = note or reason_name(WRONG_GRID, "return") or WRONG_GRID
+    learned = dispatching.learn(
+        session, actor, case.patch_id, from_post_id=refused[-1], to_post_id=post_id, why=why, now=now
+    )
+    return {"learned": str(learned)}
 
 
 def _lay_out(
@@ -354,7 +449,7 @@ def _send_to(
     target = net.get_post(session, post_id)
     if (target.tier, target.kind == "grid_officer") <= (row.tier, False) or post_id == row.post_id:
         raise InvalidInput("patrol.post.not_below", post=target.title)
-    steps, _ = _chain_to(session, actor, case, post_id, now)
+    steps, _ = chain_to(session, actor, case, Way(row.tier, post_id), now)
     for waiting in store.assignments_of(session, case.patch_id):
         if waiting.status == "waiting":
             log.change(waiting, status="cancelled", done_at=now)
@@ -378,16 +473,12 @@ def _handed_down_by(session: Session, case: CaseRow, row: AssignmentRow) -> Assi
     return max(earlier, key=lambda other: (other.tier, other.done_at or started), default=None)
 
 
-def _turn(session: Session, posts: Sequence[Post], case: CaseRow) -> Turn | None:
-    over = [post for post in posts if post.kind == "grid_officer" and covers(post, case.division_code)]
-    # Officers of the higher tiers are a township's or a city's staff: the cell's own officer goes first.
-    officers = [post for post in over if post.tier == VILLAGE_TIER]
-    owner = net.officer_of_cell(session, officers, net.cell_of_patch(session, case.patch_id))
-    return dispatching.take_turn(session, owner, officers) if owner else None
-
-
-def _eased(steps: Sequence[Step], turn: Turn | None) -> dict[str, str]:
+def eased(steps: Sequence[Step], turn: Turn | None) -> dict[str, str]:
     """What the trail says where a neighbour goes in the place of the cell's own officer."""
-    if turn is None or turn.instead_of is None or steps[-1].holder.post.post_id != turn.officer.post_id:
+    if turn is None or steps[-1].holder.post.post_id != turn.officer.post_id:
+        return {}
+    if turn.correction_id is not None:
+        return {"by_correction": str(turn.correction_id)}
+    if turn.instead_of is None:
         return {}
     return {"instead_of": turn.instead_of.title, "instead_of_post_id": str(turn.instead_of.post_id)}

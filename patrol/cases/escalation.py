@@ -20,6 +20,7 @@ from patrol.cases.clocks import clock_table
 from patrol.cases.dispatch import verify_deadline
 from patrol.cases.ledger import AssignmentLog, Details, locked_case, situation_of, write_move
 from patrol.cases.pausing import end_expired
+from patrol.cases.queueing.service import release_queued
 from patrol.cases.succession import rehome
 from patrol.net import service as net
 from patrol.net.posts import KINDS_BY_TIER, Holder, Post, deputy_of, holder_of, resolve_owner
@@ -35,6 +36,8 @@ class ClockReport:
 
     Attributes
     ----------
+    released : list of UUID
+        Patches that waited in the queue and went out.
     failed : list of (UUID, str)
         Cases that could not be escalated, and the code of the error: the others are, all the same.
     """
@@ -43,6 +46,7 @@ class ClockReport:
     warned: list[tuple[UUID, str]] = field(default_factory=list)
     resumed: list[UUID] = field(default_factory=list)
     rehomed: list[UUID] = field(default_factory=list)
+    released: list[UUID] = field(default_factory=list)
     failed: list[tuple[UUID, str]] = field(default_factory=list)
 
 
@@ -52,7 +56,8 @@ def run_clocks(session: Session, actor: Actor, *, now: datetime) -> ClockReport:
     report = ClockReport()
     report.rehomed = rehome(session, actor, now=now)
     report.resumed = end_expired(session, actor, now=now)
-    touched = set()
+    report.released = release_queued(session, actor, now=now, attempt=partial(_done, session, report))
+    touched = set(report.released)
     for row in store.overdue_assignments(session, now):
         if row.kind in {"hand_down", "verify"} and row.patch_id not in touched:
             escalate = partial(_escalate_assignment, session, actor, row, now=now)
@@ -70,17 +75,21 @@ def run_clocks(session: Session, actor: Actor, *, now: datetime) -> ClockReport:
 
 
 def _tried(session: Session, report: ClockReport, patch_id: UUID, escalate: Callable[[], str | None]) -> bool:
-    """Escalate one case; what is wrong with it stays its own matter."""
+    """Escalate one case."""
+    name = _done(session, report, patch_id, escalate)
+    if name is not None:
+        report.escalated.append((patch_id, name))
+    return name is not None
+
+
+def _done(session: Session, report: ClockReport, patch_id: UUID, act: Callable[[], str | None]) -> str | None:
+    """Who has a case after something was done to it; what is wrong with it stays its own matter."""
     try:
         with session.begin_nested():
-            name = escalate()
+            return act()
     except LandwardenError as error:
         report.failed.append((patch_id, error.code))
-        return False
-    if name is None:
-        return False
-    report.escalated.append((patch_id, name))
-    return True
+        return None
 
 
 def _escalate_assignment(session: Session, actor: Actor, row: AssignmentRow, *, now: datetime) -> str | None:

@@ -17,7 +17,7 @@ from foundation.calendar import SHANGHAI
 from foundation.errors import NotFound
 from foundation.ids import uuid7
 from patrol.cases import store
-from patrol.cases.assignments import Step, require_holder
+from patrol.cases.assignments import OPEN, UNFINISHED, Step, require_holder
 from patrol.cases.cases import (
     FINAL_STATES,
     Move,
@@ -108,8 +108,8 @@ class AssignmentLog:
     def finish_open(self, case: CaseRow, status: str, now: datetime, *, kinds: tuple[str, ...] = ()) -> None:
         """Bring every unfinished assignment of a case to an end."""
         for row in store.assignments_of(self._session, case.patch_id):
-            if row.status in {"waiting", "sent", "signed"} and (not kinds or row.kind in kinds):
-                self.change(row, status="cancelled" if row.status == "waiting" else status, done_at=now)
+            if row.status in UNFINISHED and (not kinds or row.kind in kinds):
+                self.change(row, status=status if row.status in OPEN else "cancelled", done_at=now)
 
     def facts(self) -> dict[str, Any]:
         """JSON values for the event."""

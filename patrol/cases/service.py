@@ -304,6 +304,7 @@ def undo(
     former_state = case.state
     _undo_assignments(session, event)
     _undo_beside(session, event)
+    dispatching.take_back(session, actor, event, now=now)
     restore(case, event.facts["before"])
     joined = store.find_event(session, event.facts.get("joined_seq"))
     if joined is not None:

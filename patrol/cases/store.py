@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, text
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
 from foundation.access import Actor
@@ -177,6 +178,26 @@ def overdue_assignments(session: Session, now: datetime) -> list[AssignmentRow]:
     return list(session.scalars(statement.order_by(AssignmentRow.due_at, AssignmentRow.assignment_id)))
 
 
+def queued_tasks(session: Session) -> list[AssignmentRow]:
+    """Tasks that wait for room, in the order in which they go out."""
+    statement = select(AssignmentRow).where(AssignmentRow.status == "queued")
+    return list(session.scalars(statement.order_by(AssignmentRow.created_at, AssignmentRow.assignment_id)))
+
+
+def queue_rows(session: Session, limit: int) -> list[RowMapping]:
+    """Likewise, with what is shown of their patches and posts."""
+    rows = session.execute(
+        text(
+            "SELECT a.patch_id, o.number, o.version, o.division_code, o.severity, p.title, a.holder_name,"
+            " a.reason_code, a.created_at, a.due_at FROM assignment a JOIN patch_overview o USING (patch_id)"
+            " JOIN post p ON p.post_id = a.post_id WHERE a.status = 'queued'"
+            " ORDER BY a.created_at, a.assignment_id LIMIT :limit"
+        ),
+        {"limit": limit},
+    )
+    return list(rows.mappings())
+
+
 def running_cases(session: Session) -> list[CaseRow]:
     """Cases with a clock, soonest deadline first."""
     statement = select(CaseRow).where(CaseRow.due_at.is_not(None))
@@ -245,7 +266,7 @@ ORPHANED = f"""
         SELECT c.patch_id FROM case_file c WHERE c.state NOT IN ('closed', 'dismissed')
         AND NOT {MANNED.format(post="c.owner_post_id", who=ANYBODY)}
         UNION
-        SELECT a.patch_id FROM assignment a WHERE a.status IN ('waiting', 'sent', 'signed')
+        SELECT a.patch_id FROM assignment a WHERE a.status IN ('queued', 'waiting', 'sent', 'signed')
         AND NOT {MANNED.format(post="a.post_id", who="a.holder_name = ANY (s.names)")}
     ) AS orphans ORDER BY patch_id
 """

@@ -14,7 +14,7 @@ from foundation.access import Actor, allows, require, system_actor
 from foundation.calendar import SHANGHAI
 from foundation.errors import InvalidInput
 from patrol.cases import store
-from patrol.cases.assignments import OPEN, Step
+from patrol.cases.assignments import OPEN, UNFINISHED, Step
 from patrol.cases.cases import FINAL_STATES, transitions
 from patrol.cases.ledger import AssignmentLog, Details, locked_case, write_move
 from patrol.net import service as net
@@ -137,7 +137,7 @@ def _rehome_case(session: Session, actor: Actor, case: CaseRow, today: date, now
     told: list[str] = []
     owner_post_id = None
     for task in store.assignments_of(session, case.patch_id):
-        if task.status not in {*OPEN, "waiting"}:
+        if task.status not in UNFINISHED:
             continue
         successor = _successor(posts, known.get(task.post_id), task, case)
         if successor is None:
@@ -189,10 +189,13 @@ def _hand_over(
     if successor.post.post_id == task.post_id:
         log.change(task, holder_name=successor.name, holder_account_id=successor.account_id)
         return
-    status, due_at = task.status, task.due_at
+    status, due_at, reason_code = task.status, task.due_at, task.reason_code
     log.change(task, status="cancelled", reason_code="holder_gone", done_at=now)
     step = Step(task.kind, successor.post.tier, successor)
-    log.add(case, step, status="waiting" if status == "waiting" else "sent", due_at=due_at, now=now)
+    again = log.add(case, step, status="sent" if status in OPEN else status, due_at=due_at, now=now)
+    if status == "queued":
+        # It keeps its place, and the reason why it waits.
+        again.created_at, again.reason_code = task.created_at, reason_code
 
 
 def _leave(row: PostRow, account_id: UUID) -> None:

@@ -1,0 +1,1 @@
+"""The queue of what goes beyond what a person is given."""
