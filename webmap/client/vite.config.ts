@@ -20,7 +20,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rollupOptions: {
-      input: { officer: here('./officer.html'), field: here('./field.html'), report: here('./report.html') },
+      input: { officer: here('./officer.html'), field: here('./field.html'), report: here('./report.html'), citizen: here('./citizen.html') },
     },
   },
   server: { proxy: { '/api': backend } },

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 
 const root = new URL('../../static/', import.meta.url)
-const budgetsKb = { 'officer.html': 400, 'field.html': 180, 'report.html': 350 }
+const budgetsKb = { 'officer.html': 400, 'field.html': 180, 'report.html': 350, 'citizen.html': 60 }
 const manifest = JSON.parse(readFileSync(new URL('.vite/manifest.json', root), 'utf8'))
 
 function reach(key, found) {

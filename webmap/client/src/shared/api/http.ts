@@ -41,7 +41,7 @@ export function whenSignedOut(handler: () => void): void {
 export interface RequestOptions {
   method?: string
   body?: unknown
-  raw?: Blob
+  raw?: Blob | FormData
   version?: number
   headers?: Record<string, string>
   signal?: AbortSignal | undefined
