@@ -99,14 +99,14 @@ def attach_lead(session: Session, actor: Actor, lead_id: UUID, patch_id: UUID, *
     Conflict
         ``detection.lead.not_waiting``: it belongs to a patch or was dismissed meanwhile.
     """
-    lead = _waiting_lead(session, actor, lead_id)
+    lead = waiting_lead(session, actor, lead_id)
     patch = service.get_patch(session, actor, patch_id)
     access.require(actor, RIGHT, patch.division_code)
     standing = store.lock_patch(session, patch_id)
     store.attach(session, patch_id, [lead_id], now)
     if standing is not None and standing.settled_at is None and not lead.is_sighting:
         service.reshape(session, patch_id, store.active_leads(session, [patch_id])[patch_id])
-    _decide(session, actor, lead, "attached", now=now, patch_id=patch_id)
+    decide(session, actor, lead, "attached", now=now, patch_id=patch_id)
     facts = {"lead_id": str(lead_id), "number": patch.number}
     subject = ("patch", patch_id)
     audit.record(session, actor, "detection.lead.attached", subject=subject, at=now, facts=facts)
@@ -135,8 +135,8 @@ def dismiss_lead(
         ``detection.lead.not_waiting``.
     """
     require_dismiss_reason(reason_code, note)
-    lead = _waiting_lead(session, actor, lead_id)
-    _decide(session, actor, lead, "dismissed", now=now, reason_code=reason_code, note=note or None)
+    lead = waiting_lead(session, actor, lead_id)
+    decide(session, actor, lead, "dismissed", now=now, reason_code=reason_code, note=note or None)
     facts = {"reason_code": reason_code, "source": lead.source}
     subject = ("lead", lead_id)
     audit.record(session, actor, "detection.lead.dismissed", subject=subject, at=now, facts=facts)
@@ -177,8 +177,16 @@ def undo_decision(session: Session, actor: Actor, lead_id: UUID, *, now: datetim
     return lead
 
 
-def _waiting_lead(session: Session, actor: Actor, lead_id: UUID) -> Lead:
-    """The lead, its ground held, while it still waits."""
+def waiting_lead(session: Session, actor: Actor, lead_id: UUID) -> Lead:
+    """The lead, its ground held, while it still waits.
+
+    Raises
+    ------
+    NotFound
+        ``detection.lead.not_found``.
+    Conflict
+        ``detection.lead.not_waiting``.
+    """
     lead = get_lead(session, actor, lead_id)
     access.require(actor, RIGHT, lead.division_code)
     store.lock_ground(session, lock_cells([lead]))
@@ -187,7 +195,8 @@ def _waiting_lead(session: Session, actor: Actor, lead_id: UUID) -> Lead:
     return lead
 
 
-def _decide(session: Session, actor: Actor, lead: Lead, kind: str, *, now: datetime, **values: Any) -> None:
+def decide(session: Session, actor: Actor, lead: Lead, kind: str, *, now: datetime, **values: Any) -> None:
+    """Keep what a person decided about a lead: ``attached`` or ``dismissed``."""
     decision = LeadDecisionRow(
         decision_id=uuid7(now),
         lead_id=lead.lead_id,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from detection import store
 from detection.leads import Lead
-from detection.tables import LeadDecisionRow, LeadRow
+from detection.tables import LeadDecisionRow, LeadRow, PatchLeadRow
 
 
 def waiting_ids(session: Session, *, limit: int) -> tuple[list[UUID], int]:
@@ -26,6 +26,14 @@ def find_lead(session: Session, lead_id: UUID) -> Lead | None:
     """One lead, where the actor may see it."""
     found = store.leads_by_id(session, [lead_id])
     return found[0] if found else None
+
+
+def patch_of(session: Session, lead_id: UUID) -> UUID:
+    """The patch that a lead belongs to; it belongs to one."""
+    query = select(PatchLeadRow.patch_id).where(
+        PatchLeadRow.lead_id == lead_id, PatchLeadRow.detached_at.is_(None)
+    )
+    return session.scalars(query).one()
 
 
 def add_decision(session: Session, decision: LeadDecisionRow) -> None:

@@ -10,11 +10,13 @@ import shapely
 from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse
 
+from detection import service as detection
 from detection.cameras.policy import event_kind
 from detection.leads import Lead
-from detection.waiting import reasons
+from detection.waiting import drawing, reasons
 from detection.waiting import service as waiting
 from foundation.errors import Language, NotFound
+from patrol import service as patrol
 from patrol.citizens.reports import blurred_place
 from patrol.citizens.service import sees_place
 from patrol.lists.service import division_name
@@ -25,6 +27,7 @@ from webmap.schemas.leads import (
     AttachBody,
     DismissBody,
     DismissReasonInfo,
+    DrawBody,
     SettledLead,
     SuggestedPatchInfo,
     WaitingLeadInfo,
@@ -81,6 +84,21 @@ def post_attach(caller: SignedIn, lead_id: UUID, body: AttachBody) -> SettledLea
         patch = waiting.attach_lead(session, caller.actor, lead_id, body.patch_id, now=caller.now())
         if not waiting.get_lead(session, caller.actor, lead_id).is_sighting:
             caller.runtime.queue.defer(session, "detection.judge", patch_id=patch.patch_id)
+    return SettledLead(lead_id=lead_id, fate="attached", number=patch.number, undo_until=_until(caller))
+
+
+@router.post(
+    "/leads/{lead_id}/patch",
+    summary="Draw what a waiting lead speaks of; a patch begins",
+    responses={**CONFLICTS},
+)
+def post_drawing(caller: SignedIn, lead_id: UUID, body: DrawBody) -> SettledLead:
+    """It is judged and comes to the desk at once; where a patch lies there already the drawing joins it."""
+    platform, now = caller.runtime.system, caller.now()
+    with caller.transaction() as session:
+        patch = drawing.open_patch(session, caller.actor, lead_id, body.outline.shape(), now=now)
+        detection.judge(session, platform, patch.patch_id, now)
+        patrol.open_case(session, platform, patch.patch_id, now=now)
     return SettledLead(lead_id=lead_id, fate="attached", number=patch.number, undo_until=_until(caller))
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
+import shapely
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from shapely.geometry.base import BaseGeometry
 
 from foundation.calendar import SHANGHAI
+from foundation.errors import InvalidInput
 
 Item = TypeVar("Item")
 
@@ -63,3 +66,16 @@ class Geometry(Answer):
 
     type: str = Field(examples=["MultiPolygon"])
     coordinates: list[Any]
+
+    def shape(self) -> BaseGeometry:
+        """As shapely holds it.
+
+        Raises
+        ------
+        InvalidInput
+            ``detection.redrawing.bad_outline``.
+        """
+        try:
+            return shapely.from_geojson(self.model_dump_json())
+        except shapely.errors.GEOSException as error:
+            raise InvalidInput("detection.redrawing.bad_outline", reason=str(error)[:120]) from error

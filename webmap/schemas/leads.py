@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from webmap.schemas.basics import Answer, Bbox, Body, Lonlat, Moment
+from webmap.schemas.basics import Answer, Bbox, Body, Geometry, Lonlat, Moment
 
 
 class SuggestedPatchInfo(Answer):
@@ -75,6 +75,12 @@ class DismissBody(Body):
 
     reason_code: str = Field(max_length=60, examples=["farm_machine"])
     note: str | None = Field(default=None, max_length=500)
+
+
+class DrawBody(Body):
+    """The ground that a lead speaks of, as a person draws it."""
+
+    outline: Geometry
 
 
 class SettledLead(Answer):

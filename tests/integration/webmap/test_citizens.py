@@ -157,3 +157,45 @@ def test_another_sites_page_cannot_report_for_somebody(sign_in: SignIn) -> None:
     nobody = sign_in()
     nobody.headers["Origin"] = "https://elsewhere.invalid"
     assert report(nobody).json()["code"] == "webmap.request.foreign_origin"
+
+
+SITE = [
+    [112.7512, 34.9512],
+    [112.7519, 34.9512],
+    [112.7519, 34.9518],
+    [112.7512, 34.9518],
+    [112.7512, 34.9512],
+]
+
+
+def drawing(ring: list[list[float]]) -> dict[str, Any]:
+    return {"outline": {"type": "Polygon", "coordinates": [ring]}}
+
+
+def test_an_officer_draws_what_was_reported_and_a_case_begins(sign_in: SignIn, rows: Rows) -> None:
+    nobody, officer = sign_in(), sign_in("officer")
+    code = report(nobody, **PLACE).json()["code"]
+    (seen,) = officer.get("/api/v1/citizen-reports").json()["items"]
+    where = f"/api/v1/leads/{seen['lead_id']}/patch"
+    assert sign_in("stranger").post(where, json=drawing(SITE)).status_code == 404
+    far = [[lon + 0.1, lat] for lon, lat in SITE]
+    assert officer.post(where, json=drawing(far)).json()["code"] == "detection.lead.drawn_elsewhere"
+    crossed = [SITE[0], SITE[2], SITE[1], SITE[3], SITE[0]]
+    assert officer.post(where, json=drawing(crossed)).json()["code"] == "detection.lead.bad_drawing"
+    answer = officer.post(where, json=drawing(SITE))
+    assert answer.status_code == 200, answer.text
+    number = answer.json()["number"]
+    (patch,) = [
+        row
+        for row in officer.get("/api/v1/patches", params={"limit": 200}).json()["items"]
+        if row["number"] == number
+    ]
+    assert patch["state"] in {"new", "suspect"}
+    assert 4_000 < patch["area_m2"] < 4_500
+    detail = officer.get(f"/api/v1/patches/{patch['patch_id']}").json()
+    assert {lead["source"] for lead in detail["leads"]} == {"public"}
+    assert len(detail["leads"]) == 2
+    assert nobody.post("/api/v1/public/report-progress", json={"code": code}).json()["standing"] == "working"
+    assert officer.post(where, json=drawing(SITE)).json()["code"] == "detection.lead.not_waiting"
+    chain = rows("SELECT action FROM audit_entry WHERE action = 'detection.lead.drawn'")
+    assert len(chain) == 1

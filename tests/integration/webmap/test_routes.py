@@ -27,6 +27,9 @@ BODIES = {
     "return": {"reason_code": "other"},
     "forward": {},
     "attach": {"patch_id": str(uuid4())},
+    "patch": {
+        "outline": {"type": "Polygon", "coordinates": [[[112, 35], [112, 35.1], [112.1, 35], [112, 35]]]}
+    },
     "dismiss": {"reason_code": "passing"},
     "pause": {"reason_code": "hearing"},
     "resume": {},
@@ -37,6 +40,9 @@ BODIES = {
     "errata": {"number": "kpis.opened", "should_be": 1, "reason": "重复", "evidence": ["甲"]},
     "place": {"lonlat": [112.75, 34.95]},
     "reveal": {"reason": "办案需要联系举报人"},
+    "release": {},
+    "revoke": {"reason": "x"},
+    "dispatch-rules": {"text": ""},
     "finding": {"outcome": "restored", "lonlat": [112.75, 34.95]},
     "preferences": {},
     "devices": {"endpoint": "https://push.invalid/a", "name": "a"},

@@ -6,18 +6,14 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-import shapely
 from fastapi import Query, Response
-from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
-from foundation.errors import InvalidInput
 from patrol import casework
 from webmap import drawer
 from webmap.api.casework.moves import CONFLICTS
 from webmap.deps import Caller, ExpectedVersion, SignedIn, noun_router
 from webmap.names import class_names
-from webmap.schemas.basics import Geometry
 from webmap.schemas.casework.cases import (
     CaseFileInfo,
     CaseTable,
@@ -118,7 +114,7 @@ def post_decision(
 ) -> ObjectionInfo:
     """`corrected`: what is true is stored and judged again, once. `dismissed`: to the last review."""
     values = body.model_dump(exclude={"upheld", "outline"})
-    outline = _outline(body.outline) if body.outline else None
+    outline = body.outline.shape() if body.outline else None
     with caller.transaction() as session:
         row = casework.decide_objection(
             session,
@@ -165,10 +161,3 @@ def _detail(session: Session, caller: Caller, patch_id: UUID, response: Response
     detail = drawer.detail_of(session, caller, patch_id)
     response.headers["ETag"] = f'"{detail.version}"'
     return detail
-
-
-def _outline(geometry: Geometry) -> BaseGeometry:
-    try:
-        return shapely.from_geojson(geometry.model_dump_json())
-    except shapely.errors.GEOSException as error:
-        raise InvalidInput("detection.redrawing.bad_outline", reason=str(error)[:120]) from error
