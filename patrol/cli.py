@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from patrol.dispatching.cli import preview_rules
 from patrol.net.grids.cli import grid_app
 from patrol.papers import cli as papers
 from patrol.rehearsal.cli import rehearse
@@ -18,6 +19,7 @@ patrol_app = typer.Typer(help="一网两长：岗位、下发、时限、排名�
 def register(app: typer.Typer) -> None:
     """Hang this floor's commands under the one entry point."""
     patrol_app.command("rehearse")(rehearse)
+    patrol_app.command("preview-rules")(preview_rules)
     patrol_app.add_typer(grid_app, name="grid")
     patrol_app.add_typer(posts_app, name="posts")
     app.add_typer(patrol_app, name="patrol")

@@ -41,7 +41,7 @@ from webmap.api.casework import (
     statistics,
     visits,
 )
-from webmap.api.net import alarms, citizens, grid, lottery, notices, outings, patrols, posts
+from webmap.api.net import alarms, citizens, dispatching, grid, lottery, notices, outings, patrols, posts
 from webmap.deps import PREFIX, Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers
@@ -79,6 +79,7 @@ ROUTERS = tuple(
         lottery,
         notices,
         outings,
+        dispatching,
         patrols,
         posts,
         live,

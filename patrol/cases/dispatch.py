@@ -97,6 +97,7 @@ def dispatch(
     values = {"is_urgent": is_urgent}
     facts: dict[str, Any] = {
         "is_urgent": is_urgent,
+        "by_hand": str(post_id) if post_id else None,
         **eased(steps, turn),
         "joined_seq": joined_seq,
         **learned,

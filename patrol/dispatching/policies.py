@@ -71,6 +71,11 @@ def dispatch_policy() -> DispatchPolicy:
         raise Defect(error.code, **error.facts) from error
 
 
+def policy_text() -> str:
+    """The policy in force as it is written."""
+    return POLICY_FILE.read_text("utf-8")
+
+
 def read_policy(data: bytes) -> DispatchPolicy:
     """Read a policy file; every value must be there, and none beside them.
 

@@ -55,7 +55,7 @@ def turn_for(
     officers = officers_over(posts, division_code)
     willing = [post for post in officers if post.post_id not in refused]
     by_id = {post.post_id: post for post in willing if post.is_manned}
-    for correction_id, post_id in store.corrections_on(session, patch_id, rules.overlap):
+    for correction_id, post_id, _ in store.corrections_on(session, patch_id, rules.overlap):
         if post_id in by_id:
             return Turn(by_id[post_id], None, correction_id)
     cell = net.cell_of_patch(session, patch_id)
@@ -93,7 +93,7 @@ def name_helper(
 ) -> HelpView | None:
     """Name, and tell, who helps with a patch that lies in a second cell as well; ends an earlier help."""
     end_help(session, patch_id, now=now)
-    second = _second_cell(session, patch_id, net.cell_of_patch(session, patch_id))
+    second = second_cell(session, patch_id, net.cell_of_patch(session, patch_id))
     if second is None or second.share < dispatch_policy().share:
         return None
     code = second.cell.division_code
@@ -233,7 +233,7 @@ def _next_best(
     session: Session, patch_id: UUID, willing: Sequence[Post], cell: CellShare | None
 ) -> Post | None:
     """The officer of the patch's second cell, or another of the village; None where there is none."""
-    second = _second_cell(session, patch_id, cell)
+    second = second_cell(session, patch_id, cell)
     if second is not None:
         here = [post for post in willing if post.division_code == second.cell.division_code]
         found = net.officer_of_cell(session, here, second.cell)
@@ -244,7 +244,7 @@ def _next_best(
     return min(manned, key=lambda post: (loads.get(post.post_id, 0), post.post_no), default=None)
 
 
-def _second_cell(session: Session, patch_id: UUID, cell: CellShare | None) -> Second | None:
+def second_cell(session: Session, patch_id: UUID, cell: CellShare | None) -> Second | None:
     """The smallest cell that holds most of what lies outside the patch's own cell."""
     if cell is None:
         return None

@@ -39,7 +39,7 @@ BESIDE_CELL = text(
 )
 CORRECTED = text(
     """
-    SELECT correction_id, to_post_id FROM (
+    SELECT correction_id, to_post_id, share FROM (
         SELECT d.correction_id, d.to_post_id, d.recorded_at,
                ST_Area(ST_Intersection(d.ground, p.geometry)::geography)
                / nullif(ST_Area(p.geometry::geography), 0) AS share
@@ -57,6 +57,19 @@ CORRECTIONS = text(
     JOIN post t ON t.post_id = d.to_post_id
     WHERE :with_revoked OR d.revoked_at IS NULL
     ORDER BY d.revoked_at IS NOT NULL, d.recorded_at DESC, d.correction_id LIMIT :limit
+    """
+)
+PAST = text(
+    """
+    SELECT e.seq, e.patch_id, e.at, e.facts, o.number, o.division_code, o.severity, v.post_id, v.lasted
+    FROM case_event e JOIN patch_overview o USING (patch_id)
+    LEFT JOIN LATERAL (
+        SELECT a.post_id, a.done_at - a.created_at AS lasted FROM assignment a WHERE a.patch_id = e.patch_id
+        AND a.kind = 'verify' AND a.status <> 'queued' AND a.created_at >= e.at
+        ORDER BY a.created_at, a.assignment_id LIMIT 1
+    ) v ON true
+    WHERE e.action = 'dispatch' AND e.undone_by IS NULL AND e.at >= :first AND e.at < :until
+    ORDER BY e.at, o.number LIMIT :limit
     """
 )
 HELPS = """
@@ -134,10 +147,16 @@ def cells_beside(session: Session, patch_id: UUID, cell_id: UUID) -> tuple[list[
     return shares, rows[0].area_m2 if rows else 0.0
 
 
-def corrections_on(session: Session, patch_id: UUID, overlap: float) -> list[tuple[UUID, UUID]]:
-    """Corrections in force on a patch's ground, newest first, and the post that each names."""
+def corrections_on(session: Session, patch_id: UUID, overlap: float) -> list[tuple[UUID, UUID, float]]:
+    """Corrections in force on a patch's ground, newest first: id, the post named, the part they cover."""
     rows = session.execute(CORRECTED, {"patch_id": patch_id, "overlap": overlap})
-    return [(row.correction_id, row.to_post_id) for row in rows]
+    return [(row.correction_id, row.to_post_id, row.share) for row in rows]
+
+
+def past_dispatches(session: Session, *, first: datetime, until: datetime, limit: int) -> list[RowMapping]:
+    """Dispatches of a span that were not undone, with how long the task on site lasted."""
+    rows = session.execute(PAST, {"first": first, "until": until, "limit": limit})
+    return list(rows.mappings())
 
 
 def add_correction(session: Session, **values: object) -> None:
