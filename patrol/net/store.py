@@ -52,28 +52,33 @@ STANDING = """
     )
 """
 """Who stands in each post on ``:today``: the same rule as `standing_in` below, where SQL asks it."""
+STATED = (
+    "WITH stated AS (SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[])) AS s (post_id, day))"
+)
+"""Days that were stated for changes of holders."""
 TENURES_CLOSED = text(
-    """
-    UPDATE post_tenure t SET valid_to = greatest(t.valid_from, CASE WHEN p.valid_to IS NOT NULL
-        THEN p.valid_to ELSE coalesce((SELECT day FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[]))
-        AS stated (post_id, day) WHERE stated.post_id = p.post_id AND t.part = 'holder'), :today) END)
-    FROM post p WHERE p.post_id = t.post_id AND t.valid_to IS NULL AND (p.valid_to IS NOT NULL
+    f"""
+    {STATED}
+    UPDATE post_tenure t SET valid_to = greatest(t.valid_from, coalesce(p.valid_to, s.day, :today))
+    FROM post p, post_tenure own LEFT JOIN stated s ON s.post_id = own.post_id AND own.part = 'holder'
+    WHERE p.post_id = t.post_id AND own.tenure_id = t.tenure_id AND t.valid_to IS NULL
+      AND (p.valid_to IS NOT NULL
         OR t.person_name <> CASE t.part WHEN 'holder' THEN p.holder_name ELSE coalesce(p.deputy_name, '') END)
     """
 )
 TENURES_OPENED = text(
-    """
+    f"""
+    {STATED}
     INSERT INTO post_tenure (tenure_id, post_id, division_code, part, person_name, account_id, valid_from,
                              recorded_at, recorded_by, recorded_by_name)
     SELECT gen_random_uuid(), p.post_id, p.division_code, n.part, n.name, n.account_id,
-           coalesce((SELECT day FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[]))
-                     AS stated (post_id, day) WHERE stated.post_id = p.post_id AND n.part = 'holder'),
-                    (SELECT p.valid_from WHERE n.part = 'deputy' AND NOT EXISTS
-                     (SELECT FROM post_tenure t WHERE t.post_id = p.post_id)), :today),
+           coalesce(s.day, CASE WHEN n.part = 'deputy' AND NOT EXISTS (SELECT FROM post_tenure t
+                                WHERE t.post_id = p.post_id) THEN p.valid_from END, :today),
            :at, :by, :by_name
     FROM post p CROSS JOIN LATERAL (VALUES ('holder', p.holder_name, p.holder_account_id),
                                            ('deputy', coalesce(p.deputy_name, ''), p.deputy_account_id))
          AS n (part, name, account_id)
+    LEFT JOIN stated s ON s.post_id = p.post_id AND n.part = 'holder'
     WHERE n.name <> '' AND p.valid_to IS NULL AND NOT EXISTS (SELECT FROM post_tenure t
         WHERE t.post_id = p.post_id AND t.part = n.part AND t.valid_to IS NULL)
     """

@@ -142,13 +142,17 @@ def person_rankings(
     is_first = not store.has_outings(session, scope.division.prefix, *spans[0])
     codes = {person.division_code for person in now.persons}
     names = {code: division_name(code) for code in codes}
-    stayed = {(person.seat, person.name) for person in before.persons}
-    same = {person.seat for person in now.persons if (person.seat, person.name) in stayed}
+    former_names = {(person.post_id, person.since): person.name for person in before.persons}
+    come = {
+        person.seat
+        for person in now.persons
+        if former_names.get((person.post_id, person.since), person.name) != person.name
+    }
     found = []
     for group in groups:
         ranks = {} if is_first else person_ranks(before, former, as_of=scope.as_of, group=group)
         # Whoever came to a post does not inherit the rank of whoever left it.
-        ranks = {key: rank for key, rank in ranks.items() if key in same}
+        ranks = {key: rank for key, rank in ranks.items() if key not in come} if come else ranks
         ranked = rank_persons(
             now, scope.period, as_of=scope.as_of, group=group, unit_names=names, former=ranks
         )

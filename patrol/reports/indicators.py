@@ -218,7 +218,7 @@ def required(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
 def valid(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
     """有效巡查次数: outings that count, not capped."""
     if ledger.walked is not None:
-        counted = float(sum(valid_by_seat(ledger, period, as_of).values()))
+        counted = float(sum(valid_of_persons(ledger, period, as_of)))
         return Indicator("valid", counted, counted, counted)
     outings = [outing for outing in ledger.outings if _begins_in(outing, period, as_of)]
     good = [str(outing.patrol_id) for outing in outings if outing.is_valid]
@@ -230,21 +230,19 @@ def valid(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
 
 def completion_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
     """巡查完成率, capped per person: one walker cannot hide an absentee."""
-    done = valid_by_seat(ledger, period, as_of)
-    people = [person for person in ledger.persons if person.required > 0]
-    asked = sum(person.required for person in people)
-    walked = sum(min(done[person.seat], person.required) for person in people)
-    items = tuple(sorted(person.seat for person in people))
-    counted = tuple(sorted(person.seat for person in people if done[person.seat] > 0))
+    people = _asked(ledger, period, as_of)
+    asked = sum(person.required for person, _ in people)
+    walked = sum(min(done, person.required) for person, done in people)
+    items = tuple(sorted(person.seat for person, _ in people))
+    counted = tuple(sorted(person.seat for person, done in people if done > 0))
     return Indicator("completion_rate", walked / asked if asked else None, walked, asked, items, counted)
 
 
 def attainment_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
     """达标率: people who met their quota."""
-    done = valid_by_seat(ledger, period, as_of)
-    people = [person for person in ledger.persons if person.required > 0]
-    met = [person.seat for person in people if done[person.seat] >= person.required - 1e-9]
-    return ratio("attainment_rate", (person.seat for person in people), met)
+    people = _asked(ledger, period, as_of)
+    met = [person.seat for person, done in people if done >= person.required - 1e-9]
+    return ratio("attainment_rate", (person.seat for person, _ in people), met)
 
 
 def coverage_rate(ledger: Ledger, period: Period, as_of: datetime) -> Indicator:
@@ -344,7 +342,7 @@ def valid_by_post(ledger: Ledger, period: Period, as_of: datetime) -> Mapping[UU
     return counts
 
 
-def valid_by_seat(ledger: Ledger, period: Period, as_of: datetime) -> dict[str, int]:
+def valid_of_persons(ledger: Ledger, period: Period, as_of: datetime) -> list[int]:
     """Valid outings of each person in the period, not capped: those of the post within the person's days."""
     by_post = valid_by_post(ledger, period, as_of)
     apart = ledger.walked_apart or {}
@@ -354,15 +352,21 @@ def valid_by_seat(ledger: Ledger, period: Period, as_of: datetime) -> dict[str, 
         for outing in ledger.outings
         if outing.post_id in shared and outing.is_valid and _begins_in(outing, period, as_of)
     ]
-    counts: dict[str, int] = {}
-    for person in ledger.persons:
+
+    def count(person: Person) -> int:
         if person.since is None:
-            counts[person.seat] = by_post.get(person.post_id, 0)
-        elif ledger.walked is not None:
-            counts[person.seat] = apart.get(person.seat, 0)
-        else:
-            counts[person.seat] = sum(_is_of(outing, person) for outing in own)
-    return counts
+            return by_post.get(person.post_id, 0)
+        if ledger.walked is not None:
+            return apart.get(person.seat, 0)
+        return sum(_is_of(outing, person) for outing in own)
+
+    return [count(person) for person in ledger.persons]
+
+
+def _asked(ledger: Ledger, period: Period, as_of: datetime) -> list[tuple[Person, int]]:
+    """Persons of whom something is asked, and their valid outings."""
+    done = valid_of_persons(ledger, period, as_of)
+    return [each for each in zip(ledger.persons, done, strict=True) if each[0].required > 0]
 
 
 def _is_of(outing: Outing, person: Person) -> bool:

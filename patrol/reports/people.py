@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
 from foundation.calendar import SHANGHAI, Period
@@ -19,48 +19,65 @@ from patrol.reports.indicators import Person
 from patrol.rounds.patrols import patrol_policy
 
 
+class Time(NamedTuple):
+    """Somebody's time in a post; ``valid_to`` is the first day without."""
+
+    post_id: UUID
+    name: str
+    title: str
+    tier: int
+    kind: str
+    division_code: str
+    valid_from: date
+    valid_to: date | None
+
+
 @dataclass(frozen=True)
 class People:
     """Who stood in posts around some periods, and who was away."""
 
-    rows: Sequence[RowMapping]
+    times: Sequence[Time]
     absences: Mapping[UUID, Sequence[Absence]]
 
     def in_period(self, period: Period) -> list[Person]:
         """Those of whom something is asked in a period; where posts changed hands, each for the own days."""
-        found = [(row, person) for row in self.rows if (person := self._person(row, period)) is not None]
+        found = [(time, person) for time in self.times if (person := self._person(time, period)) is not None]
         count = Counter(person.post_id for _, person in found)
+        if len(count) == len(found):
+            return [person for _, person in found]
         return [
-            person if count[person.post_id] == 1 else _apart(person, row, period) for row, person in found
+            person if count[person.post_id] == 1 else _apart(person, time, period) for time, person in found
         ]
 
-    def _person(self, row: RowMapping, period: Period) -> Person | None:
-        last = period.last if row["valid_to"] is None else min(period.last, row["valid_to"] - DAY)
-        first = max(period.first, row["valid_from"])
-        if first > last:
-            return None
-        away = [
-            absence for absence in self.absences.get(row["post_id"], ()) if absence.name == row["holder_name"]
-        ]
-        spans = duty_spans(first, last, away)
+    def _person(self, own: Time, period: Period) -> Person | None:
+        away = self.absences.get(own.post_id)
         required = patrol_policy().required
-        asked = sum(
-            required(
-                tier=row["tier"], kind=row["kind"], period=period, since=span.first, until=span.last + DAY
+        if away is None:
+            asked, days_away = (
+                required(
+                    tier=own.tier, kind=own.kind, period=period, since=own.valid_from, until=own.valid_to
+                ),
+                0,
             )
-            for span in spans
-        )
+        else:
+            first, last = _days(own, period)
+            spans = duty_spans(first, last, [each for each in away if each.name == own.name])
+            asked = sum(
+                required(tier=own.tier, kind=own.kind, period=period, since=span.first, until=span.last + DAY)
+                for span in spans
+            )
+            days_away = (last - first).days + 1 - sum(span.days for span in spans)
         if asked <= 0:
             return None
         return Person(
-            row["post_id"],
-            row["holder_name"],
-            row["title"],
-            row["tier"],
-            row["kind"],
-            row["division_code"],
+            own.post_id,
+            own.name,
+            own.title,
+            own.tier,
+            own.kind,
+            own.division_code,
             asked,
-            days_away=(last - first).days + 1 - sum(span.days for span in spans),
+            days_away=days_away,
         )
 
 
@@ -74,7 +91,8 @@ def load_people(
     absences: dict[UUID, list[Absence]] = {}
     for absence in net.absences_between(session, first, last):
         absences.setdefault(absence.post_id, []).append(absence)
-    return People(store.people(session, prefix, first, last, tiers), absences)
+    rows = store.people(session, prefix, first, last, tiers)
+    return People([Time._make(row.values()) for row in rows], absences)
 
 
 def walked_apart(
@@ -89,10 +107,15 @@ def walked_apart(
     return store.walked_by_seat(session, spans) if spans else {}
 
 
-def _apart(person: Person, row: RowMapping, period: Period) -> Person:
-    until = row["valid_to"]
+def _days(own: Time, period: Period) -> tuple[date, date]:
+    last = period.last if own.valid_to is None else min(period.last, own.valid_to - DAY)
+    return max(period.first, own.valid_from), last
+
+
+def _apart(person: Person, own: Time, period: Period) -> Person:
+    until = own.valid_to
     return person._replace(
-        since=_midnight(max(period.first, row["valid_from"])),
+        since=_midnight(max(period.first, own.valid_from)),
         until=None if until is None or until > period.last else _midnight(until),
     )
 

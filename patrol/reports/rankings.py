@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from foundation.calendar import Period
-from patrol.reports.indicators import Ledger, compute, valid_by_seat
+from patrol.reports.indicators import Ledger, Person, compute, valid_of_persons
 
 TIE = 1e-9
 POLICY_FILE = Path(__file__).resolve().parents[2] / "data" / "policies" / "ranking.toml"
@@ -97,14 +97,11 @@ def rank_persons(
     former : mapping of key -> rank
         Of the period before, as `person_ranks` says it.
     """
-    ranks = person_ranks(ledger, period, as_of=as_of, group=group)
-    done = valid_by_seat(ledger, period, as_of)
+    rated = _of_group(ledger, period, as_of, group)
+    ranks = _ranks(rated)
     rows = []
-    for person in ledger.persons:
-        if person.tier != group.tier or person.kind not in group.kinds:
-            continue
-        key = person.seat
-        raw = float(done[key])
+    for key, person, count in rated:
+        raw = float(count)
         capped = min(raw, person.required)
         rate = capped / person.required if person.required else None
         rank, before = ranks.get(key), former.get(key)
@@ -133,11 +130,26 @@ def rank_persons(
 
 def person_ranks(ledger: Ledger, period: Period, *, as_of: datetime, group: PersonGroup) -> dict[str, int]:
     """Rank of every person of a group by key; ties share it. Who was asked for nothing has none."""
-    done = valid_by_seat(ledger, period, as_of)
+    return _ranks(_of_group(ledger, period, as_of, group))
+
+
+def _of_group(
+    ledger: Ledger, period: Period, as_of: datetime, group: PersonGroup
+) -> list[tuple[str, Person, int]]:
+    """Key, person and valid outings of everybody in a group."""
+    done = valid_of_persons(ledger, period, as_of)
+    return [
+        (person.seat, person, count)
+        for person, count in zip(ledger.persons, done, strict=True)
+        if person.tier == group.tier and person.kind in group.kinds
+    ]
+
+
+def _ranks(rated: Sequence[tuple[str, Person, int]]) -> dict[str, int]:
     rates = [
-        (min(done[person.seat], person.required) / person.required, person.seat)
-        for person in ledger.persons
-        if person.tier == group.tier and person.kind in group.kinds and person.required
+        (min(count, person.required) / person.required, key)
+        for key, person, count in rated
+        if person.required
     ]
     rates.sort(reverse=True)
     ranks: dict[str, int] = {}
