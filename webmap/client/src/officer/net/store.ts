@@ -1,7 +1,7 @@
 /** What the page of the net shows: a place, a day, a chosen cell. */
 import { computed, ref, shallowRef, watch } from 'vue'
 import { asProblem, isAbort } from '@/shared/api/http'
-import { me } from '@/shared/session'
+import { may, me } from '@/shared/session'
 import { recall, remember } from '@/shared/theme'
 import { divisionsOf } from '@/officer/state/divisions'
 import type { Division, Problem } from '@/shared/api/types'
@@ -115,6 +115,10 @@ export async function loadChain(): Promise<void> {
   }
 }
 
+/** Whether the caller keeps a post: those of the own area, not of the tiers above. */
+export const mayStaff = (post: ChainLinkInfo): boolean =>
+  may('post.staff') && post.division_code.startsWith(digits(me.value?.area_code ?? '-'))
+
 /** From the caller's area to the place that is shown: the choices at each level. */
 export const levels = shallowRef<{ value: string; choices: Division[] }[]>([])
 
@@ -122,7 +126,7 @@ export async function openPlace(): Promise<void> {
   if (!on.value) on.value = today()
   const area = me.value?.area_code ?? ''
   const kept = recall(PLACE_KEY) ?? ''
-  const prefix = area.replace(/(000|00)+$/, '')
+  const prefix = digits(area)
   await choosePlace(kept.startsWith(prefix) && kept.length === 12 ? kept : area)
 }
 
