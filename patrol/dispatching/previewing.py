@@ -62,7 +62,7 @@ class RulesPreview:
     def sentence_zh(self) -> str:
         """The whole in one sentence."""
         return (
-            f"{self.period} 按此规则将派出 {self.sent[1]} 件给 {self.people[1]} 人"
+            f"{_named(self.period)}按此规则将派出 {self.sent[1]} 件给 {self.people[1]} 人"
             f"（现行规则 {self.sent[0]} 件给 {self.people[0]} 人），"
             f"月末仍在排队 {self.still_queued[1]} 件，改派他人 {self.moved_count} 件。"
         )
@@ -181,7 +181,7 @@ def _changes(current: DispatchPolicy, changed: DispatchPolicy) -> tuple[tuple[st
 def _persons(before: Trial, after: Trial) -> tuple[PersonShare, ...]:
     posts = {share.post.post_id: share.post for trial in (before, after) for share in trial.shares.values()}
     found = []
-    for post in sorted(posts.values(), key=lambda post: (post.division_code, post.post_no)):
+    for post in posts.values():
         one, other = (trial.shares.get(post.post_id, Share(post)) for trial in (before, after))
         found.append(
             PersonShare(
@@ -197,4 +197,15 @@ def _persons(before: Trial, after: Trial) -> tuple[PersonShare, ...]:
                 most_open=(one.most_open, other.most_open),
             )
         )
-    return tuple(found)
+    return tuple(sorted(found, key=_order))
+
+
+def _order(person: PersonShare) -> tuple[bool, str, str]:
+    """Those for whom something changes come first."""
+    pairs = (person.sent, person.helped, person.waited, person.longest_wait_days, person.most_open)
+    return all(now == changed for now, changed in pairs), person.division_code, person.title
+
+
+def _named(label: str) -> str:
+    year, _, month = label.partition("-")
+    return f"{year}年{int(month)}月" if month.isdecimal() else label

@@ -14,13 +14,13 @@ from patrol.dispatching import service as dispatching
 from patrol.dispatching.policies import dispatch_policy, policy_text
 from webmap.deps import ExpectedVersion, SignedIn, noun_router
 from webmap.schemas.net.dispatching import (
-    ChangeInfo,
-    CorrectionInfo,
+    GridCorrectionInfo,
     HelpInfo,
     QueuedInfo,
     QueueInfo,
     ReleaseForm,
     RevokeForm,
+    RuleChangeInfo,
     RulesForm,
     RulesInfo,
     RulesPreviewInfo,
@@ -52,11 +52,11 @@ def release_queued(caller: SignedIn, patch_id: UUID, body: ReleaseForm, version:
 
 
 @router.get("/dispatch-corrections", summary="Ground for which another officer answers than the grid says")
-def list_corrections(caller: SignedIn, revoked: bool = False) -> list[CorrectionInfo]:
+def list_corrections(caller: SignedIn, revoked: bool = False) -> list[GridCorrectionInfo]:
     """Learned from returns as of another grid; those in force first, newest first."""
     with caller.transaction() as session:
         found = dispatching.list_corrections(session, caller.actor, with_revoked=revoked)
-    return [CorrectionInfo.model_validate(view) for view in found]
+    return [GridCorrectionInfo.model_validate(view) for view in found]
 
 
 @router.post("/dispatch-corrections/{correction_id}/revoke", status_code=204, summary="Revoke a correction")
@@ -90,6 +90,6 @@ def preview_rules(caller: SignedIn, body: RulesForm, month: Month = None) -> Rul
         found = previewing.preview_rules(
             session, caller.actor, body.text.encode(), now=caller.now(), period=period
         )
-    changes = [ChangeInfo(key=key, now=now, changed=changed) for key, now, changed in found.changes]
+    changes = [RuleChangeInfo(key=key, now=now, changed=changed) for key, now, changed in found.changes]
     names = set(RulesPreviewInfo.model_fields) - {"changes"}
     return RulesPreviewInfo(changes=changes, **{name: getattr(found, name) for name in names})

@@ -45,7 +45,7 @@ class ReleaseForm(Body):
     note: str | None = Field(default=None, max_length=500)
 
 
-class CorrectionInfo(Answer):
+class GridCorrectionInfo(Answer):
     """Ground for which another officer answers than the grid says."""
 
     correction_id: UUID
@@ -100,7 +100,7 @@ class RulesInfo(Answer):
     text: str
 
 
-class ChangeInfo(Answer):
+class RuleChangeInfo(Answer):
     """A value of the policy that differs."""
 
     key: str
@@ -129,7 +129,7 @@ class RulesPreviewInfo(Answer):
     period: str
     sentence_zh: str
     sentence_en: str
-    changes: list[ChangeInfo]
+    changes: list[RuleChangeInfo]
     dispatches: int
     is_cut: bool = Field(description="More than can be tried at once; the earliest were.")
     sent: Pair

@@ -13,7 +13,7 @@ import type { Lonlat } from '@/shared/api/types'
 
 const THROTTLE_MS = 300
 
-export type OfficerPage = 'map' | 'tasks' | 'leads' | 'casework' | 'net'
+export type OfficerPage = 'map' | 'tasks' | 'leads' | 'casework' | 'net' | 'dispatching'
 export const page = ref<OfficerPage>('map')
 export const mapView = ref<{ zoom: number; center: Lonlat } | null>(null)
 /** A view asked for by the address, for the map to take when it is there. */
@@ -54,6 +54,7 @@ export function pageOf(hash: string): OfficerPage {
   if (hash.startsWith('#/tasks')) return 'tasks'
   if (hash.startsWith('#/casework')) return 'casework'
   if (hash.startsWith('#/net')) return 'net'
+  if (hash.startsWith('#/dispatching')) return 'dispatching'
   return hash.startsWith('#/leads') ? 'leads' : 'map'
 }
 

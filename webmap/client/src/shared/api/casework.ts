@@ -441,6 +441,24 @@ export interface GapInfo {
   cells: number
 }
 
+/** Ground for which another officer answers than the grid says. */
+export interface GridCorrectionInfo {
+  correction_id: string
+  division_code: string
+  patch_id: string
+  patch_number: string
+  from_title: string
+  from_name: string
+  to_title: string
+  to_name: string
+  why: string
+  recorded_at: string
+  recorded_by_name: string
+  revoked_at: string | null
+  revoked_by_name: string | null
+  revoked_reason: string | null
+}
+
 /** What a new cut is like, and what it changes. */
 export interface GridCutInfo {
   division_code: string
@@ -855,6 +873,20 @@ export interface PersonInfo {
   phone: string | null
 }
 
+/** One officer under both policies; every pair is (now, changed). */
+export interface PersonShareInfo {
+  post_id: string
+  title: string
+  holder_name: string
+  division_code: string
+  division_name: string
+  sent: [number, number]
+  helped: [number, number]
+  waited: [number, number]
+  longest_wait_days: [number, number]
+  most_open: [number, number]
+}
+
 /** Part of a patch inside one village; an empty code means: in no village that is known. */
 export interface PieceInfo {
   code: string
@@ -889,6 +921,34 @@ export interface PostBrief {
 export interface PostHistory {
   tenures: TenureInfo[]
   absences: AbsenceInfo[]
+}
+
+/** The queue in the order in which it goes out, and how much one person is given. */
+export interface QueueInfo {
+  items: QueuedInfo[]
+  /** Tasks on site that reach one person a day at most. */
+  day: number
+  week: number
+  /** Working days after which a queued task goes out all the same. */
+  longest_wd: number
+}
+
+/** One patch that waits to be handed down. */
+export interface QueuedInfo {
+  patch_id: string
+  patch_number: string
+  /** Of the case, for If-Match. */
+  version: number
+  division_code: string
+  division_name: string
+  severity: number
+  post_title: string
+  holder_name: string
+  reason_code: string
+  reason_name: string
+  queued_at: string
+  /** It goes out by then, whatever the budget says. */
+  latest_at: string
 }
 
 /** One reason code. */
@@ -997,11 +1057,43 @@ export interface RosterReceipt {
   bad_lines: BadLineInfo[]
 }
 
+/** A value of the policy that differs. */
+export interface RuleChangeInfo {
+  key: string
+  now: number
+  changed: number
+}
+
 /** TOML texts; a table that is left out is the current one. */
 export interface RuleTexts {
   judgement?: string | null | undefined
   taxonomy?: string | null | undefined
   thresholds?: string | null | undefined
+}
+
+/** The policy in force, as TOML: what a change begins from. */
+export interface RulesInfo {
+  text: string
+}
+
+/** A month under the policy in force and under another; every pair is (now, changed). */
+export interface RulesPreviewInfo {
+  period: string
+  sentence_zh: string
+  sentence_en: string
+  changes: RuleChangeInfo[]
+  dispatches: number
+  /** More than can be tried at once; the earliest were. */
+  is_cut: boolean
+  sent: [number, number]
+  people: [number, number]
+  /** Sent to a chief or a station, where no officer stands. */
+  to_others: [number, number]
+  still_queued: [number, number]
+  /** Numbers of patches that would have gone to another officer. */
+  moved: string[]
+  moved_count: number
+  persons: PersonShareInfo[]
 }
 
 /** When and how an issued paper reached its party. */
