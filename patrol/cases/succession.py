@@ -35,6 +35,7 @@ def import_posts(session: Session, actor: Actor, data: bytes, *, now: datetime, 
     Conflict
         ``patrol.post.no_owner``: the list leaves nobody over an open case.
     """
+    store.lock_key(session, "posts")
     report = net.import_posts(session, actor, data, now=now, **options)
     rehome(session, actor, now=now)
     return report

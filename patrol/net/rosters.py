@@ -157,7 +157,7 @@ def preview_roster(
     area = area_of(lines)
     prefix = divisions().get(area).prefix if area else "-"
     known = {post.post_no: post for post in standing.posts}
-    given = {line.post_no for line in (*lines, *bad_lines)}
+    given = {line.post_no for line in lines} | {bad.post_no for bad in bad_lines}
     changes = {
         line.post_no: _changes(line, known[line.post_no], standing) for line in lines if line.post_no in known
     }

@@ -7,7 +7,9 @@ import io
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.styles import Alignment, Font, PatternFill
@@ -19,8 +21,10 @@ from foundation.errors import InvalidInput
 
 ZIP_MARK = b"PK\x03\x04"
 OLD_EXCEL_MARK = b"\xd0\xcf\x11\xe0"
-UNPACKED_MAX = 256 << 20
+UNPACKED_MAX = 64 << 20
 ROWS_MAX = 50_000
+HEAD_ROWS_MAX, HEADS_MIN = 10, 3
+"""Offices put titles and dates above the heads: these are looked for so far down, and known by so many."""
 FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
 HEAD = PatternFill("solid", fgColor="DCE6F1")
 
@@ -48,8 +52,10 @@ def rows_of(data: bytes, heads: Mapping[str, str]) -> Iterator[tuple[int, dict[s
         if not any(row):
             continue
         if names is None:
-            names = [heads.get(cell.strip().rstrip("*＊").strip()) for cell in row]
-            yield number, {name: name for name in names if name}
+            found = [heads.get(cell.strip().rstrip("*＊").strip()) for cell in row]
+            if sum(map(bool, found)) >= HEADS_MIN or number >= HEAD_ROWS_MAX:
+                names = found
+                yield number, {name: name for name in names if name}
             continue
         yield number, {name: cell.strip() for name, cell in zip(names, row, strict=False) if name}
 
@@ -93,9 +99,10 @@ def _excel(data: bytes) -> Iterator[tuple[int, list[str]]]:
             if sum(entry.file_size for entry in archive.infolist()) > UNPACKED_MAX:
                 raise InvalidInput("patrol.post.too_long", maximum=ROWS_MAX)
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError) as error:
+        rows = list(islice(book.worksheets[0].iter_rows(values_only=True), ROWS_MAX + 1))
+    except (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, IndexError, ValueError) as error:
         raise InvalidInput("patrol.post.not_text") from error
-    for number, row in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
+    for number, row in enumerate(rows, start=1):
         yield number, [_text(cell) for cell in row]
 
 

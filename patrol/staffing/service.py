@@ -17,6 +17,7 @@ from foundation.calendar import SHANGHAI
 from foundation.divisions import divisions
 from foundation.errors import Conflict, InvalidInput, NotFound
 from foundation.ids import uuid7
+from patrol.cases.store import lock_key
 from patrol.cases.succession import import_posts, rehome
 from patrol.net import service as net
 from patrol.net import store
@@ -110,6 +111,7 @@ def confirm_posts(
         ``patrol.post.preview_changed``: the file or the posts are others than at the preview;
         ``patrol.post.bad_lines_first``; ``patrol.post.no_owner``.
     """
+    lock_key(session, "posts")
     preview = net.preview_posts(
         session, actor, data, now=now, ends_missing=ends_missing, logins=frozenset(known_accounts)
     )

@@ -1,0 +1,78 @@
+"""The page of the net: by keyboard to a cell, leave and return; a list is looked at before it counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+from playwright.sync_api import Page, expect
+
+from tests.acceptance.browsing import ApiAs, PageAs
+
+pytestmark = pytest.mark.acceptance
+COUNTY = "410883000000"
+
+
+def open_net(page: Page) -> None:
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.get_by_test_id("nav-net").click()
+    expect(page.get_by_test_id("net-cell").first).to_be_visible()
+
+
+def test_who_answers_for_a_cell_and_who_stands_in(page_as: PageAs, api_as: ApiAs) -> None:
+    page, api = page_as("officer"), api_as("officer")
+    open_net(page)
+    first = page.get_by_test_id("net-cell").first
+    first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    chosen = page.locator("[data-testid=net-cell][aria-selected=true]")
+    expect(chosen).to_be_focused()
+    chain = page.get_by_test_id("net-chain")
+    cells = api.get(f"/net?division={COUNTY}")["cells"]
+    expect(chain.get_by_test_id("net-link").first).to_contain_text(cells[1]["person"])
+    for tier in ("四级（村）", "三级（乡镇）", "二级（县）", "一级（市）"):
+        expect(chain).to_contain_text(tier)
+
+    chain.get_by_role("button", name="请假").first.click()
+    page.get_by_test_id("leave-stand-in").fill("代班某")
+    page.get_by_test_id("leave-save").click()
+    expect(chosen).to_have_attribute("data-state", "acting")
+    expect(chain.get_by_test_id("net-link").first).to_contain_text("代班某")
+    assert api.get(f"/net?division={COUNTY}")["counts"]["acting"] == 1
+
+    chain.get_by_role("button", name="任职记录").first.click()
+    page.get_by_test_id("leave-end").click()
+    expect(chosen).to_have_attribute("data-state", "holder")
+
+
+def test_a_list_is_looked_at_and_nothing_is_taken_unseen(page_as: PageAs, tmp_path: Path) -> None:
+    page = page_as("officer")
+    open_net(page)
+    page.get_by_test_id("net-roster").click()
+    with page.expect_download() as download:
+        page.get_by_test_id("roster-export").click()
+    path = tmp_path / "posts.xlsx"
+    download.value.save_as(path)
+    page.get_by_test_id("roster-file").set_input_files(path)
+    preview = page.get_by_test_id("roster-preview")
+    expect(preview).to_contain_text("没有变化")
+
+    book = load_workbook(path)
+    sheet = book.worksheets[0]
+    heads = [cell.value for cell in sheet[1]]
+    holder, tier = heads.index("责任人") + 1, heads.index("层级") + 1
+    sheet.cell(2, holder).value = "新任某"
+    sheet.cell(3, tier).value = "五级"
+    sheet.delete_rows(4)
+    book.save(path)
+    page.get_by_test_id("roster-file").set_input_files(path)
+    expect(preview).to_contain_text("→ 新任某")
+    expect(preview).to_contain_text("第 3 行")
+    expect(preview).to_contain_text("名单以外 1 个，保留不动")
+    page.get_by_test_id("roster-ends").check()
+    expect(preview).to_contain_text("名单以外 1 个，将撤销")
+    expect(page.get_by_test_id("roster-confirm")).to_be_disabled()
+    page.get_by_test_id("roster-ends").uncheck()
+    expect(page.get_by_test_id("roster-confirm")).to_be_enabled()
