@@ -1,4 +1,4 @@
-"""The page of the net: by keyboard to a cell, leave and return; a list is looked at before it counts."""
+"""The page of the net: by keyboard to a cell, leave and return; a list is looked at first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_who_answers_for_a_cell_and_who_stands_in(page_as: PageAs, api_as: ApiAs
     chosen = page.locator("[data-testid=net-cell][aria-selected=true]")
     expect(chosen).to_be_focused()
     chain = page.get_by_test_id("net-chain")
-    cells = api.get(f"/net?division={COUNTY}")["cells"]
+    cells = api.get("/net", division=COUNTY)["cells"]
     expect(chain.get_by_test_id("net-link").first).to_contain_text(cells[1]["person"])
     for tier in ("四级（村）", "三级（乡镇）", "二级（县）", "一级（市）"):
         expect(chain).to_contain_text(tier)
@@ -40,7 +40,7 @@ def test_who_answers_for_a_cell_and_who_stands_in(page_as: PageAs, api_as: ApiAs
     page.get_by_test_id("leave-save").click()
     expect(chosen).to_have_attribute("data-state", "acting")
     expect(chain.get_by_test_id("net-link").first).to_contain_text("代班某")
-    assert api.get(f"/net?division={COUNTY}")["counts"]["acting"] == 1
+    assert api.get("/net", division=COUNTY)["counts"]["acting"] == 1
 
     chain.get_by_role("button", name="任职记录").first.click()
     page.get_by_test_id("leave-end").click()
