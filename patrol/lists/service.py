@@ -36,6 +36,7 @@ from patrol.lists.views import (
     VerdictView,
     VisitView,
 )
+from patrol.net.posts import holder_of
 from patrol.tables import CaseEventRow, CaseRow, EvidenceRow
 from patrol.visits.evidence import kind_name
 from patrol.visits.visits import FINDINGS
@@ -444,8 +445,9 @@ def _verdict(session: Session, case: CaseRow) -> VerdictView | None:
 
 def _targets(session: Session, actor: Actor, case: CaseRow, now: datetime) -> tuple[Target, ...]:
     return tuple(
-        Target(post.post_id, post.title, post.holder_name or post.deputy_name or "", post.tier, post.kind)
+        Target(post.post_id, post.title, holder.name if holder else "", post.tier, post.kind)
         for post in dispatch.targets(session, actor, case, now=now)
+        for holder in (holder_of(post),)
     )
 
 
