@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -16,6 +17,7 @@ from foundation.ids import derived_id, uuid7
 from patrol.dispatching import store
 from patrol.dispatching.loads import Turn, day_and_week, whose_turn, why_queued
 from patrol.dispatching.policies import DispatchPolicy, dispatch_policy
+from patrol.dispatching.tables import HelperRow
 from patrol.dispatching.views import CorrectionView, HelpView
 from patrol.net import service as net
 from patrol.net.grid import CellShare, holding_cell
@@ -24,6 +26,7 @@ from patrol.notices import service as notices
 
 VILLAGE_TIER = 4
 WHY_MAX = 500
+HELPER_ROLE = "helper"
 
 
 class Second(NamedTuple):
@@ -149,6 +152,23 @@ def list_helps(session: Session, actor: Actor) -> list[HelpView]:
     """Shared patches with which the actor's own posts help, oldest first."""
     require(actor, "assignment.sign")
     return [HelpView.of(row) for row in store.helps_of_posts(session, actor.post_ids)]
+
+
+def stand_by(session: Session, actor: Actor, helper_id: UUID) -> tuple[Actor, UUID]:
+    """The actor as a helper, within the place of one shared patch; and the patch.
+
+    What the actor may do there is the role ``helper``'s; the name and the account stay the actor's own.
+
+    Raises
+    ------
+    NotFound
+        ``patrol.helper.not_found``: somebody else helps there, or nobody any more.
+    """
+    require(actor, "visit.record")
+    row = session.get(HelperRow, helper_id)
+    if row is None or row.ended_at is not None or row.post_id not in actor.post_ids:
+        raise NotFound("patrol.helper.not_found", helper_id=str(helper_id))
+    return replace(actor, role=HELPER_ROLE, area_code=row.division_code), row.patch_id
 
 
 def learn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import unquote
 from uuid import UUID
@@ -12,6 +13,7 @@ from fastapi.responses import FileResponse
 from foundation.errors import Conflict, InvalidInput
 from patrol import service as patrol
 from patrol.custody import service as custody
+from patrol.dispatching import service as dispatching
 from webmap.deps import Caller, SignedIn, noun_router
 from webmap.schemas.basics import Problem
 from webmap.schemas.fieldwork import EvidenceHeaders, EvidenceReceipt
@@ -71,6 +73,28 @@ def put_case_evidence(
         patrol.patch_row(session, caller.actor, patch_id, now=caller.now())
     claim = _claim(claims, evidence_id, received, patch_id=patch_id)
     return _record(caller, claim, received, response)
+
+
+@router.put(
+    "/helps/{helper_id}/evidence/{evidence_id}",
+    status_code=201,
+    summary="Add evidence to a patch with which the caller helps",
+    responses={status: answer for status, answer in RESPONSES.items() if status != 202},
+    openapi_extra=BODY,
+)
+def put_helpers_evidence(
+    caller: SignedIn,
+    helper_id: UUID,
+    evidence_id: UUID,
+    claims: Claims,
+    received: ReceivedFile,
+    response: Response,
+) -> EvidenceReceipt:
+    """The patch may lie in another village: the caller acts there as its helper, and in nothing else."""
+    with caller.transaction() as session:
+        helping, patch_id = dispatching.stand_by(session, caller.actor, helper_id)
+    claim = _claim(claims, evidence_id, received, patch_id=patch_id)
+    return _record(replace(caller, actor=helping), claim, received, response)
 
 
 @router.get("/evidence/{evidence_id}/file", response_class=FileResponse, summary="The copy that is served")
