@@ -13,9 +13,9 @@ export const netApi = {
   back: (absenceId: string, backOn: string) =>
     request<StaffedInfo>(`/absences/${absenceId}/end`, { method: 'POST', body: { back_on: backOn } }),
   handover: (postId: string, body: HandoverForm) => request<StaffedInfo>(`/posts/${postId}/handover`, { method: 'POST', body }),
-  previewRoster: (file: File, endsMissing: boolean, signal?: AbortSignal) =>
+  previewRoster: (file: Blob, endsMissing: boolean, signal?: AbortSignal) =>
     request<RosterPreviewInfo>(`/post-lists/preview${query({ ends_missing: endsMissing })}`, { method: 'POST', raw: file, signal }),
-  importRoster: (file: File, endsMissing: boolean, token: string) =>
+  importRoster: (file: Blob, endsMissing: boolean, token: string) =>
     request<RosterReceipt>(`/post-lists/import${query({ ends_missing: endsMissing, token })}`, { method: 'POST', raw: file }),
   previewGrid: (division: string, targetMu: number | null) =>
     request<GridCutInfo>('/grid/preview', { method: 'POST', body: { division_code: division, target_mu: targetMu } }),
