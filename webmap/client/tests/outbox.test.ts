@@ -88,6 +88,12 @@ describe('outbox', () => {
     expect(summarize([sent, started(photo(1)), photo(2)], true)).toMatchObject({ tone: 'sending', done: 1, total: 3 })
     expect(summarize([{ ...visit, status: 'refused' }, photo(1)], true)).toMatchObject({ tone: 'failed', refused: 1, unsent: 2 })
   })
+
+  it("sends a helper's photo, which belongs to no visit, in its turn", () => {
+    const helping = { ...photo(0), id: 'h1', visit_id: '', help_id: 'help-1', counter: 0 }
+    expect(isHeld([visit, helping], helping)).toBe(false)
+    expect(nextDue([visit, photo(1), helping], 0)?.id).toBe('h1')
+  })
 })
 
 describe('ids and hashes made on the phone', () => {

@@ -46,6 +46,8 @@ export interface VisitItem extends ItemBase {
 export interface EvidenceItem extends ItemBase {
   kind: 'evidence'
   meta: EvidenceMeta
+  /** A helper's photo of a shared patch: it belongs to no visit. */
+  help_id?: string
   /** Dropped once the server has it. */
   file: Blob | null
 }

@@ -1,7 +1,7 @@
 /** Sends the outbox, one item at a time, and shows where it stands. */
 import { computed, ref, shallowRef } from 'vue'
 import { api } from '@/shared/api/client'
-import { ApiError } from '@/shared/api/http'
+import { ApiError, requestAnswer } from '@/shared/api/http'
 import { failed, nextDue, nextWake, recovered, retried, started, succeeded, summarize, type Failure, type OutboxItem } from './outbox'
 import { allItems, putItem, removeItems } from './store'
 
@@ -43,7 +43,8 @@ async function send(item: OutboxItem): Promise<void> {
   }
   const optional = { 'X-Lon': meta.lon, 'X-Lat': meta.lat, 'X-Accuracy-M': meta.accuracy_m, 'X-Bearing-Deg': meta.bearing_deg }
   for (const [name, value] of Object.entries(optional)) if (value !== null) headers[name] = String(value)
-  await api.putEvidence(item.visit_id, item.id, item.file, headers)
+  if (item.help_id) await requestAnswer(`/helps/${item.help_id}/evidence/${item.id}`, { method: 'PUT', raw: item.file, headers })
+  else await api.putEvidence(item.visit_id, item.id, item.file, headers)
 }
 
 function failureOf(error: unknown): Failure {

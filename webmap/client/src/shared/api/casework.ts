@@ -503,6 +503,25 @@ export interface HeldSubmission {
   note: string | null
 }
 
+/** A patch that lies partly in the cell of the caller, who helps; somebody else leads. */
+export interface HelpInfo {
+  helper_id: string
+  patch_id: string
+  patch_number: string
+  division_code: string
+  cell_code: string
+  /** Part of the patch in the helper's cell. */
+  share: number
+  named_at: string
+  helper_title: string
+  helper_name: string
+  lead_title: string | null
+  lead_name: string | null
+  /** GeoJSON in EPSG:4490. */
+  outline: Record<string, unknown>
+  lonlat: [number, number]
+}
+
 /** A version of a layer that was in force. */
 export interface LayerVersionRef {
   version_id: string
