@@ -104,7 +104,7 @@ def name_helper(
     post = net.officer_of_cell(session, officers_over(posts, code), second.cell)
     if post is None or post.post_id == lead.post_id:
         return None
-    helper_id = uuid7(now)
+    helper_id, leader = uuid7(now), holder_of(lead)
     store.add_helper(
         session,
         helper_id=helper_id,
@@ -112,6 +112,7 @@ def name_helper(
         helper_division_code=post.division_code,
         post_id=post.post_id,
         lead_post_id=lead.post_id,
+        lead_named=f"{lead.title} {leader.name if leader else ''}".strip(),
         cell_code=second.cell.code,
         share=second.share,
         named_at=now,

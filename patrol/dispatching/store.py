@@ -74,18 +74,18 @@ PAST = text(
 )
 HELPS = """
     SELECT h.helper_id, h.patch_id, h.patch_number, h.division_code, h.cell_code, h.share, h.named_at,
-           t.title AS helper_title, t.holder_name AS helper_name, l.title AS lead_title,
-           l.holder_name AS lead_name, ST_AsGeoJSON(h.outline, 7) AS outline, h.post_id, h.lead_post_id,
+           t.title AS helper_title, t.holder_name AS helper_name, h.lead_named, h.post_id, h.lead_post_id,
+           ST_AsGeoJSON(h.outline, 7) AS outline,
            ST_X(ST_PointOnSurface(h.outline)) AS lon, ST_Y(ST_PointOnSurface(h.outline)) AS lat
-    FROM dispatch_helper h JOIN post t ON t.post_id = h.post_id LEFT JOIN post l ON l.post_id = h.lead_post_id
+    FROM dispatch_helper h JOIN post t ON t.post_id = h.post_id
     WHERE h.ended_at IS NULL AND {which} ORDER BY h.named_at, h.helper_id
 """
 HELPER_NAMED = text(
     """
     INSERT INTO dispatch_helper (helper_id, patch_id, division_code, helper_division_code, post_id,
-        lead_post_id, cell_code, share, patch_number, outline, named_at)
-    SELECT :helper_id, patch_id, division_code, :helper_division_code, :post_id, :lead_post_id, :cell_code,
-           :share, number, geometry, :named_at FROM patch WHERE patch_id = :patch_id
+        lead_post_id, lead_named, cell_code, share, patch_number, outline, named_at)
+    SELECT :helper_id, patch_id, division_code, :helper_division_code, :post_id, :lead_post_id, :lead_named,
+           :cell_code, :share, number, geometry, :named_at FROM patch WHERE patch_id = :patch_id
     """
 )
 CORRECTION_ADDED = text(

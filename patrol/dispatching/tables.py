@@ -56,6 +56,8 @@ class HelperRow(Base):
     helper_division_code: Mapped[str] = mapped_column(String(12))
     post_id: Mapped[UUID] = mapped_column(ForeignKey("post.post_id"), index=True)
     lead_post_id: Mapped[UUID] = mapped_column(ForeignKey("post.post_id"))
+    lead_named: Mapped[str] = mapped_column(Text, server_default=text("''"), default="")
+    """Post and person that led when the help began: the helper may not see the post itself."""
     cell_code: Mapped[str] = mapped_column(Text)
     share: Mapped[float] = mapped_column(Float)
     """Part of the patch in the helper's cell."""

@@ -46,9 +46,8 @@ class HelpView:
     helper_title: str
     helper_name: str
     lead_post_id: UUID
-    lead_title: str | None
-    """None where the lead's post lies outside what the reader may see."""
-    lead_name: str | None
+    lead_named: str
+    """Post and person that led when the help began."""
     outline: dict[str, Any]
     lonlat: tuple[float, float]
 

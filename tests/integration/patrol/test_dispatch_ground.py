@@ -50,7 +50,7 @@ def test_a_patch_in_two_cells_has_a_lead_and_a_helper(net: Net) -> None:
     assert _helps(net, lead) == []
     (view,) = net.do(helper, lambda session, actor, now: dispatching.list_helps(session, actor))
     assert 0.38 < view.share < 0.42
-    assert view.lead_title == "一村网格员"
+    assert view.lead_named == f"一村网格员 {net.actor(lead).name}"
     assert view.outline["type"] == "MultiPolygon"
     (notice,) = net.rows("SELECT kind, account_id FROM notice WHERE kind = 'helping'")
     assert notice["account_id"] == net.actor(helper).account_id

@@ -82,8 +82,7 @@ class HelpInfo(Answer):
     named_at: Moment
     helper_title: str
     helper_name: str
-    lead_title: str | None
-    lead_name: str | None
+    lead_named: str = Field(description="Post and person that led when the help began.")
     outline: dict[str, Any] = Field(description="GeoJSON in EPSG:4490.")
     lonlat: Lonlat
 

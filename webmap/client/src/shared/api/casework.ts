@@ -515,8 +515,8 @@ export interface HelpInfo {
   named_at: string
   helper_title: string
   helper_name: string
-  lead_title: string | null
-  lead_name: string | null
+  /** Post and person that led when the help began. */
+  lead_named: string
   /** GeoJSON in EPSG:4490. */
   outline: Record<string, unknown>
   lonlat: [number, number]
