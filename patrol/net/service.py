@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -83,7 +84,12 @@ def import_posts(
         if line.since or line.post_no not in known
     }
     settle_tenures(session, actor, now=now, since=since)
-    facts = {"imported": len(lines), "bad_lines": len(bad), "ended": ended}
+    facts = {
+        "imported": len(lines),
+        "bad_lines": len(bad),
+        "ended": ended,
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
     audit.record(session, actor, "patrol.posts.imported", subject=("posts", "list"), at=now, facts=facts)
     return PostImport(len(lines), sum(value is not None for value in people.values()), tuple(bad))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import date
 from uuid import UUID
 
 import pytest
 from openpyxl import Workbook, load_workbook
+from sqlalchemy import text
 
 from foundation.errors import Conflict, InvalidInput, LandwardenError, NotAllowed, NotFound
 from patrol import service
@@ -17,7 +19,7 @@ from patrol.net.posts import HEADS
 from patrol.staffing import answers
 from patrol.staffing import service as staffing
 from patrol.staffing.service import Handover, Leave
-from tests.integration.patrol.conftest import COUNTY, OTHER_VILLAGE, POSTS, VILLAGE, Net
+from tests.integration.patrol.conftest import COUNTY, OTHER_VILLAGE, POSTS, VILLAGE, Net, square
 
 IN_CELL_1, IN_CELL_2 = (112.75, 34.95), (112.77, 34.95)
 BLANK = dict.fromkeys(HEADS, "")
@@ -202,6 +204,9 @@ def test_a_post_is_handed_over_with_its_work_and_its_history(net: Net) -> None:
     ]
     assert answering(net, date(2026, 8, 31)) == "网格甲"
     assert answering(net, date(2026, 9, 1)) == answering(net) == "网格新"
+    (told,) = net.rows("SELECT facts FROM audit_entry WHERE action = 'patrol.post.handed_over'")
+    facts = json.loads(str(told["facts"]))
+    assert (facts["from"], facts["to"], facts["note"]) == ("网格甲", "网格新", "换届")
     for wrong, code in (
         (Handover("holder", "网格新", today), "patrol.post.same_person"),
         (Handover("holder", "某", today.replace(year=2027)), "patrol.post.handover_to_come"),
@@ -274,6 +279,20 @@ def test_the_map_says_who_answers_for_each_cell_and_the_chain_above(net: Net) ->
         net.do("grid-1", answers.net_of, OTHER_VILLAGE)
     with pytest.raises(InvalidInput):
         net.do("city", answers.net_of, "410800000000")
+
+
+def test_ground_without_a_cell_is_answered_for_by_its_village(net: Net) -> None:
+    with net.runtime.database.transaction(net.runtime.system) as session:
+        session.execute(
+            text("UPDATE division SET outline = ST_GeomFromEWKT(:shape) WHERE code = :code"),
+            {"code": OTHER_VILLAGE, "shape": square(112.80, 34.94, 0.02)},
+        )
+    place = net.do("county", answers.who_answers, lon=112.81, lat=34.95)
+    assert (place.cell_code, place.division_code) == (None, OTHER_VILLAGE)
+    assert (place.answering.name, place.answering.title) == ("村长丙", "二村田长")
+    net.do("county", vacate_post, net.post("V-2"), who="both")
+    place = net.do("county", answers.who_answers, lon=112.81, lat=34.95)
+    assert (place.answering.name, place.answering.tier) == ("所长甲", 3)
 
 
 def refusal(net: Net, account_id: UUID) -> str:
