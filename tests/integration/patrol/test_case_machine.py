@@ -354,10 +354,11 @@ class Walk(RuleBasedStateMachine):
         (facts,) = self.net.rows(
             "SELECT (SELECT count(*) FROM case_event WHERE patch_id = :id) AS events,"
             " (SELECT max(version) FROM case_event WHERE patch_id = :id) AS newest,"
-            " (SELECT count(*) FROM assignment WHERE patch_id = :id AND status IN ('sent', 'signed')"
+            " (SELECT count(*) FROM assignment WHERE patch_id = :id"
+            "  AND status IN ('queued', 'sent', 'signed')"
             "  AND kind IN ('hand_down', 'verify')) AS handed,"
             " (SELECT count(*) FROM assignment WHERE patch_id = :id AND status IN"
-            "  ('sent', 'signed', 'waiting')) AS open,"
+            "  ('queued', 'sent', 'signed', 'waiting')) AS open,"
             " (SELECT count(*) FROM case_pause WHERE patch_id = :id AND ended_at IS NULL"
             "  AND NOT is_undone) AS pauses",
             id=self.patch_id,
