@@ -189,7 +189,7 @@ def _again(net: Net, which: int) -> None:
 
 
 def _undo(net: Net, which: int) -> None:
-    patch = net.patches[which % len(net.patches)]
+    patch = net.patches[-1 - which % min(3, len(net.patches))]
     net.do("county", service.undo, patch, undo_minutes=10)
 
 
@@ -207,6 +207,19 @@ def _come(net: Net, which: int) -> None:
         service.import_posts(session, net.runtime.system, listed.encode("utf-8-sig"), now=net.clock())
 
 
+def _pause(net: Net, which: int) -> None:
+    rows = net.rows("SELECT patch_id FROM case_file WHERE state = 'dispatched' ORDER BY patch_id")
+    patch = rows[which % len(rows)]["patch_id"]
+    file = net.do("county", casework.case_file, patch)
+    choice = file.pause_choices[which % len(file.pause_choices)]  # type: ignore[attr-defined]
+    net.do("county", casework.pause_case, patch, reason_code=choice.reason_code)
+
+
+def _resume(net: Net, which: int) -> None:
+    rows = net.rows("SELECT patch_id FROM case_file WHERE pause_id IS NOT NULL ORDER BY patch_id")
+    net.do("county", casework.resume_case, rows[which % len(rows)]["patch_id"])
+
+
 def _pass_time(net: Net, which: int) -> None:
     net.clock.set(net.clock() + timedelta(hours=6 * (1 + which % 5)))
     _run_clocks(net)
@@ -221,6 +234,8 @@ STEPS: dict[str, Callable[[Net, int], object]] = {
     "recall": _recall,
     "again": _again,
     "undo": _undo,
+    "pause": _pause,
+    "resume": _resume,
     "leave": _leave,
     "come": _come,
     "release": lambda net, which: _pass_time(net, 0),
