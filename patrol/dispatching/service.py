@@ -155,6 +155,12 @@ def list_helps(session: Session, actor: Actor) -> list[HelpView]:
     return [HelpView.of(row) for row in store.helps_of_posts(session, actor.post_ids)]
 
 
+def list_shared(session: Session, actor: Actor, *, limit: int = 1000) -> list[HelpView]:
+    """Shared patches of the actor's area, led or helped with there, oldest first."""
+    require(actor, "patch.dispatch")
+    return [HelpView.of(row) for row in store.helps_in_sight(session, limit)]
+
+
 def stand_by(session: Session, actor: Actor, helper_id: UUID) -> tuple[Actor, UUID]:
     """The actor as a helper, within the place of one shared patch; and the patch.
 

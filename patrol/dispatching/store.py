@@ -207,6 +207,12 @@ def helps_of_posts(session: Session, post_ids: Collection[UUID]) -> list[RowMapp
     return list(session.execute(statement, {"ids": list(post_ids)}).mappings())
 
 
+def helps_in_sight(session: Session, limit: int) -> list[RowMapping]:
+    """Shared patches that the session sees, from the lead's side or the helper's."""
+    statement = text(HELPS.format(which="true") + " LIMIT :limit")
+    return list(session.execute(statement, {"limit": limit}).mappings())
+
+
 def helps_of_patch(session: Session, patch_id: UUID) -> list[RowMapping]:
     """Who helps with a patch."""
     return list(session.execute(text(HELPS.format(which="h.patch_id = :id")), {"id": patch_id}).mappings())

@@ -55,6 +55,9 @@ def test_a_patch_in_two_cells_has_a_lead_and_a_helper(net: Net) -> None:
     (notice,) = net.rows("SELECT kind, account_id FROM notice WHERE kind = 'helping'")
     assert notice["account_id"] == net.actor(helper).account_id
 
+    (seen,) = net.do("county", lambda session, actor, now: dispatching.list_shared(session, actor))
+    assert (seen.patch_id, seen.post_id) == (shared, view.post_id)
+
     # One cell only: nobody helps. Handed on to the helper: that one leads then.
     _dispatched(net, FIRST_CELL)
     assert len(net.rows("SELECT 1 FROM dispatch_helper")) == 1

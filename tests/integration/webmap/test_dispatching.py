@@ -134,6 +134,7 @@ def test_a_helper_of_another_village_sees_the_patch_and_adds_to_its_evidence(
     (view,) = officer.get("/api/v1/helps").json()
     assert (view["helper_id"], view["patch_number"]) == (str(named["helper_id"]), patch["number"])
     assert view["outline"]["type"] == "MultiPolygon"
+    assert [row["helper_id"] for row in desk.get("/api/v1/dispatch-helps").json()] == [view["helper_id"]]
 
     data = photo()
     headers = {

@@ -68,6 +68,14 @@ def revoke_correction(caller: SignedIn, correction_id: UUID, body: RevokeForm) -
         )
 
 
+@router.get("/dispatch-helps", summary="Patches in two cells of the caller's area: who leads, who helps")
+def list_shared(caller: SignedIn) -> list[HelpInfo]:
+    """While they are on their way or being visited."""
+    with caller.transaction() as session:
+        found = dispatching.list_shared(session, caller.actor)
+    return [HelpInfo.model_validate(view) for view in found]
+
+
 @router.get("/helps", summary="Patches with which the caller helps")
 def list_helps(caller: SignedIn) -> list[HelpInfo]:
     """They lie partly in the caller's cell; somebody else leads."""

@@ -1,6 +1,6 @@
 /** What the page of dispatching asks the server. */
 import { query, request } from '@/shared/api/http'
-import type { GridCorrectionInfo, QueueInfo, RulesInfo, RulesPreviewInfo } from '@/shared/api/casework'
+import type { GridCorrectionInfo, HelpInfo, QueueInfo, RulesInfo, RulesPreviewInfo } from '@/shared/api/casework'
 
 export const dispatchingApi = {
   queue: (signal?: AbortSignal) => request<QueueInfo>('/dispatch-queue', { signal }),
@@ -10,6 +10,7 @@ export const dispatchingApi = {
     request<GridCorrectionInfo[]>(`/dispatch-corrections${query({ revoked })}`, { signal }),
   revoke: (correctionId: string, reason: string) =>
     request<void>(`/dispatch-corrections/${correctionId}/revoke`, { method: 'POST', body: { reason } }),
+  shared: (signal?: AbortSignal) => request<HelpInfo[]>('/dispatch-helps', { signal }),
   rules: () => request<RulesInfo>('/dispatch-rules'),
   preview: (text: string, month: string, signal?: AbortSignal) =>
     request<RulesPreviewInfo>(`/dispatch-rules/preview${query({ month })}`, { method: 'POST', body: { text }, signal }),
