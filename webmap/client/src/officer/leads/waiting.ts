@@ -2,9 +2,11 @@
 import { ref } from 'vue'
 import { api } from '@/shared/api/client'
 import { asProblem } from '@/shared/api/http'
+import { openNumber } from '@/officer/state/drawer'
+import { loadFirst } from '@/officer/state/list'
 import { show, showProblem } from '@/officer/state/notices'
 import { t } from './texts'
-import type { DismissReason, Problem, SettledLead, WaitingLead } from '@/shared/api/types'
+import type { DismissReason, Lonlat, Problem, SettledLead, WaitingLead } from '@/shared/api/types'
 
 export const items = ref<WaitingLead[]>([])
 export const reasons = ref<DismissReason[]>([])
@@ -26,6 +28,9 @@ export async function load(): Promise<void> {
   }
   isLoading.value = false
 }
+
+/** The lead whose ground is being drawn on the map. */
+export const drawn = ref<WaitingLead | null>(null)
 
 async function undo(leadId: string): Promise<void> {
   try {
@@ -58,6 +63,21 @@ async function settle(lead: WaitingLead, send: () => Promise<SettledLead>, text:
 
 export function attach(lead: WaitingLead, patchId: string): Promise<boolean> {
   return settle(lead, () => api.attachLead(lead.lead_id, patchId), (done) => t('attached', { number: done.number ?? '' }))
+}
+
+/** What was drawn becomes a patch, and its case comes to the desk. */
+export async function openPatch(lead: WaitingLead, ring: Lonlat[]): Promise<void> {
+  const outline = { type: 'Polygon' as const, coordinates: [ring] }
+  let number: string | null = null
+  const isDone = await settle(lead, async () => {
+    const done = await api.drawLead(lead.lead_id, outline)
+    number = done.number ?? null
+    return done
+  }, (done) => t('opened', { number: done.number ?? '' }))
+  if (!isDone) return
+  drawn.value = null
+  await loadFirst()
+  if (number) await openNumber(number)
 }
 
 export function dismiss(lead: WaitingLead, reason: DismissReason, note: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { API, query, request, requestAnswer, type Answer } from './http'
 import type {
-  Assignment, Bulletin, Config, DetectionQuality, DetectionWork, Division, Facts, Me, Outing, OwnPatrol, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, PatrolBody, Ranking, Scene,
+  Assignment, Bulletin, Config, DetectionQuality, DetectionWork, Division, Facts, Lonlat, Me, Outing, OwnPatrol, Page, PatchCounts, PatchDetail, PatchFilter, PatchRow, PatrolBody, Ranking, Scene,
   SettledLead, VerdictBody, VisitBody, WaitingLeads,
 } from './types'
 
@@ -46,6 +46,8 @@ export const api = {
     request<SettledLead>(`/leads/${id}/attach`, { method: 'POST', body: { patch_id: patchId } }),
   dismissLead: (id: string, body: { reason_code: string; note?: string }) =>
     request<SettledLead>(`/leads/${id}/dismiss`, { method: 'POST', body }),
+  drawLead: (id: string, outline: { type: 'Polygon'; coordinates: Lonlat[][] }) =>
+    request<SettledLead>(`/leads/${id}/patch`, { method: 'POST', body: { outline } }),
   undoLead: (id: string) => request<SettledLead>(`/leads/${id}/undo`, { method: 'POST' }),
 
   detectionWork: () => request<{ items: DetectionWork[] }>('/detection/work'),
