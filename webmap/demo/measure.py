@@ -29,12 +29,16 @@ class FoundPatch:
 
 
 def found_patches(runtime: Runtime) -> list[FoundPatch]:
-    """All patches of the running system with their newest judgement."""
+    """Patches that detection found, with their newest judgement; what a person drew measures no detector."""
     with runtime.database.transaction(runtime.system) as session:
         rows = session.execute(
             text(
                 "SELECT number, change_class, coalesce(suggestion, '') AS suggestion,"
-                " suggested_violation_code, ST_AsBinary(geometry) AS wkb FROM patch_overview ORDER BY number"
+                " suggested_violation_code, ST_AsBinary(geometry) AS wkb FROM patch_overview p"
+                " WHERE EXISTS (SELECT FROM patch_lead k JOIN lead d USING (lead_id)"
+                " WHERE k.patch_id = p.patch_id AND k.detached_at IS NULL AND d.place IS NULL"
+                " AND NOT d.attributes ? 'drawn_for')"
+                " ORDER BY number"
             )
         ).all()
     return [
