@@ -86,7 +86,13 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class ReportView:
-    """A report as an officer sees it; never says who reported."""
+    """A report as an officer sees it; never says who reported.
+
+    Attributes
+    ----------
+    near : tuple of UUID
+        Other reports close by, which may tell of the same thing, the newest first.
+    """
 
     report_id: UUID
     division_code: str
@@ -99,6 +105,7 @@ class ReportView:
     lead_id: UUID | None
     standing: str
     photos: tuple[str, ...]
+    near: tuple[UUID, ...]
     satisfaction: int | None = None
     remark: str | None = None
 

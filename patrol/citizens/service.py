@@ -45,7 +45,6 @@ from patrol.visits.pictures import look_at
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 CODE_LENGTH = 16
 CONFIDENCE = 0.5
-NEAR_M = 300.0
 REASON_RANGE = (5, 500)
 REMARK_MAX = 500
 FULL_SIGHT = frozenset({"system", "city_officer", "county_officer"})
@@ -154,14 +153,6 @@ def photo_of(session: Session, actor: Actor, report_id: UUID, place: int) -> str
 def sees_place(actor: Actor) -> bool:
     """Whether place and hour of a report are told to this actor as they were told to us."""
     return actor.role in FULL_SIGHT
-
-
-def near_reports(session: Session, actor: Actor, report_id: UUID) -> list[UUID]:
-    """Other reports close by, which may tell of the same thing."""
-    report = _report(session, actor, report_id)
-    if report["lon"] is None:
-        return []
-    return store.near(session, report_id, (report["lon"], report["lat"]), NEAR_M)
 
 
 def progress(session: Session, actor: Actor, code: str) -> Progress:
@@ -308,5 +299,6 @@ def _view(row: Any, actor: Actor) -> ReportView:
         is_blurred=is_blurred,
         standing=_standing(row),
         photos=tuple(row["photos"]),
+        near=tuple(row["near"]),
         **{name: row[name] for name in names},
     )

@@ -8,29 +8,29 @@ from uuid import UUID
 
 import shapely
 from geoalchemy2.shape import from_shape
-from sqlalchemy import RowMapping, text, update
+from sqlalchemy import MappingResult, RowMapping, text, update
 from sqlalchemy.orm import Session
 
 from patrol.citizens.reports import Said
 from patrol.citizens.tables import CitizenPhotoRow, CitizenReportRow
 
+NEAR_M, NEAR_DEG = 300.0, 0.01
+"""Reports so close may tell of the same thing; the degrees hold the metres anywhere in China."""
 READ = """
 SELECT r.report_id, r.division_code, r.category, r.description, ST_X(r.place) AS lon, ST_Y(r.place) AS lat,
        r.radius_m, r.received_at, r.lead_id, a.satisfaction, a.remark,
        EXISTS (SELECT FROM lead_decision d WHERE d.lead_id = r.lead_id AND d.kind = 'dismissed'
                AND d.undone_at IS NULL) AS is_dismissed,
        c.state, c.verdict_kind,
-       ARRAY(SELECT p.sha256 FROM citizen_photo p WHERE p.report_id = r.report_id ORDER BY p.seq) AS photos
+       ARRAY(SELECT p.sha256 FROM citizen_photo p WHERE p.report_id = r.report_id ORDER BY p.seq) AS photos,
+       ARRAY(SELECT o.report_id FROM citizen_report o WHERE o.report_id <> r.report_id
+             AND o.place && ST_Expand(r.place, :near_deg)
+             AND ST_DWithin(o.place::geography, r.place::geography, :near_m)
+             ORDER BY o.received_at DESC LIMIT 20) AS near
 FROM citizen_report r
 LEFT JOIN citizen_answer a USING (report_id)
 LEFT JOIN patch_lead l ON l.lead_id = r.lead_id AND l.detached_at IS NULL
 LEFT JOIN case_file c ON c.patch_id = l.patch_id
-"""
-NEAR = """
-SELECT report_id FROM citizen_report
-WHERE report_id <> :id AND ST_DWithin(place::geography,
-      ST_SetSRID(ST_MakePoint(:lon, :lat), 4490)::geography, :reach)
-ORDER BY received_at DESC LIMIT 20
 """
 
 
@@ -73,26 +73,19 @@ def lock(session: Session, report_id: UUID) -> None:
 
 def find(session: Session, report_id: UUID) -> RowMapping | None:
     """One report as it stands."""
-    return session.execute(text(READ + "WHERE r.report_id = :id"), {"id": report_id}).mappings().first()
+    return _read(session, "WHERE r.report_id = :id", id=report_id).first()
 
 
 def find_by_code(session: Session, code_sha256: str) -> RowMapping | None:
     """The report that a code follows."""
-    return (
-        session.execute(text(READ + "WHERE r.code_sha256 = :code"), {"code": code_sha256}).mappings().first()
-    )
+    return _read(session, "WHERE r.code_sha256 = :code", code=code_sha256).first()
 
 
 def newest(session: Session, limit: int) -> Sequence[RowMapping]:
     """Newest reports first."""
-    return (
-        session.execute(text(READ + "ORDER BY r.received_at DESC LIMIT :limit"), {"limit": limit})
-        .mappings()
-        .all()
-    )
+    return _read(session, "ORDER BY r.received_at DESC LIMIT :limit", limit=limit).all()
 
 
-def near(session: Session, report_id: UUID, lonlat: tuple[float, float], reach_m: float) -> list[UUID]:
-    """Other reports within a reach of a place."""
-    values = {"id": report_id, "lon": lonlat[0], "lat": lonlat[1], "reach": reach_m}
-    return list(session.execute(text(NEAR), values).scalars())
+def _read(session: Session, which: str, **values: Any) -> MappingResult:
+    values |= {"near_m": NEAR_M, "near_deg": NEAR_DEG}
+    return session.execute(text(READ + which), values).mappings()

@@ -89,16 +89,22 @@ def test_lower_tiers_learn_neither_the_place_nor_the_hour(sign_in: SignIn, rows:
             "SELECT login FROM account WHERE role = 'station' AND starts_with(area_code, '410883105') LIMIT 1"
         )
     }
-    report(sign_in(), **PLACE)
+    (patch,) = rows(
+        "SELECT ST_X(p) AS lon, ST_Y(p) AS lat FROM patch_overview, ST_PointOnSurface(geometry) AS p"
+        " WHERE starts_with(division_code, '410883105') ORDER BY number LIMIT 1"
+    )
+    report(sign_in(), lon=str(patch["lon"]), lat=str(patch["lat"]))
+    middle = [round((value // 0.01 + 0.5) * 0.01, 6) for value in (patch["lon"], patch["lat"])]
     station = sign_in(login)
     (seen,) = station.get("/api/v1/citizen-reports").json()["items"]
     assert seen["is_blurred"]
-    assert seen["lonlat"] == pytest.approx([112.755, 34.955])
+    assert seen["lonlat"] == pytest.approx(middle)
     assert "T00:00:00" in seen["received_at"]
     leads = {row["lead_id"]: row for row in station.get("/api/v1/leads/waiting").json()["items"]}
     lead = leads[seen["lead_id"]]
-    assert lead["place"] == pytest.approx([112.755, 34.955])
+    assert lead["place"] == pytest.approx(middle)
     assert lead["radius_m"] >= 700.0
+    assert lead["suggested"], "there is a patch on the spot"
     assert all(each["distance_m"] % 500 == 0 for each in lead["suggested"])
 
 

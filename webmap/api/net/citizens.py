@@ -135,8 +135,7 @@ def list_reports(caller: SignedIn, limit: Annotated[int, Query(ge=1, le=500)] = 
     """Never who reported; place and hour are blurred for lower tiers."""
     with caller.transaction() as session:
         found = citizens.list_reports(session, caller.actor, limit=limit)
-        near = [citizens.near_reports(session, caller.actor, one.report_id) for one in found]
-    return CitizenReports(items=[_info(one, ids) for one, ids in zip(found, near, strict=True)])
+    return CitizenReports(items=[_info(one) for one in found])
 
 
 @router.get(
@@ -164,8 +163,7 @@ def post_place(caller: SignedIn, report_id: UUID, body: PlaceBody) -> CitizenRep
             radius_m=body.radius_m,
             now=caller.now(),
         )
-        near = citizens.near_reports(session, caller.actor, report_id)
-    return _info(placed, near)
+    return _info(placed)
 
 
 @router.post("/citizen-reports/{report_id}/reveal", summary="Who reported, for a stated reason")
@@ -183,14 +181,13 @@ def post_reveal(caller: SignedIn, report_id: UUID, body: RevealBody) -> Identity
     return IdentityInfo(name=found.name, phone=found.phone)
 
 
-def _info(report: ReportView, near: list[UUID]) -> CitizenReportInfo:
+def _info(report: ReportView) -> CitizenReportInfo:
     shared = set(CitizenReportInfo.model_fields) & set(ReportView.__slots__) - {"photos"}
     return CitizenReportInfo(
         division_name=division_name(report.division_code),
         category_name=CATEGORIES[report.category][0],
         told=OUTCOMES[report.standing],
         photos=len(report.photos),
-        near=near,
         **{name: getattr(report, name) for name in shared},
     )
 

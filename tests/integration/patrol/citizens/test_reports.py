@@ -125,9 +125,12 @@ def test_words_wait_for_an_officer_to_place_them(net) -> None:
     assert told(net, code).standing == "waiting"
     with refused("patrol.citizen.placed_already"):
         net.do("county", service.place_report, report_id, lonlat=PLACE, radius_m=100.0)
-    actor = net.actor("county")
-    with net.runtime.database.transaction(actor) as session:
-        assert service.near_reports(session, actor, report_id) == [other]
+    far, _ = receive(net, lonlat=(PLACE[0] + 0.004, PLACE[1]))  # 365 m
+    assert {row.report_id: row.near for row in seen(net, "county")} == {
+        report_id: (other,),
+        other: (report_id,),
+        far: (),
+    }
 
 
 def test_who_reported_is_found_nowhere_outside_the_vault(net, owner_url: str, caplog) -> None:
