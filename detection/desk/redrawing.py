@@ -110,7 +110,9 @@ def _lead(session: Session, former: Patch, truth: Truth, objection_id: UUID, now
     if not shapely.intersects(outline, shape.outline):
         raise InvalidInput("detection.redrawing.far_away", number=former.number)
     before_at, after_at = _moment(truth.before_on, shape.before_at), _moment(truth.after_on, shape.after_at)
-    if not before_at < after_at <= now:
+    # What was seen at one moment has a window of no length: it stays so while nobody says otherwise.
+    is_as_known = (before_at, after_at) == (shape.before_at, shape.after_at)
+    if not (before_at < after_at or is_as_known) or after_at > now:
         raise InvalidInput(
             "detection.redrawing.bad_window",
             before_on=before_at.date().isoformat(),
@@ -118,7 +120,7 @@ def _lead(session: Session, former: Patch, truth: Truth, objection_id: UUID, now
         )
     change_class = truth.change_class or shape.change_class
     is_same = outline.equals(shape.outline) and change_class == shape.change_class
-    if is_same and (before_at, after_at) == (shape.before_at, shape.after_at):
+    if is_same and is_as_known:
         raise InvalidInput("detection.redrawing.nothing_changed", number=former.number)
     area_m2 = ellipsoidal_area_m2(outline)
     corrects = [str(lead.lead_id) for lead in store.active_leads(session, [former.patch_id])[former.patch_id]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time
 from uuid import UUID
 
 import shapely
@@ -17,6 +17,7 @@ from detection.waiting import service as waiting
 from detection.waiting import store as waiting_store
 from foundation import access, audit
 from foundation.access import Actor, system_actor
+from foundation.calendar import SHANGHAI
 from foundation.crs import ellipsoidal_area_m2, ellipsoidal_length_m, lies_in_china
 from foundation.errors import InvalidInput
 from foundation.ids import derived_id
@@ -30,7 +31,13 @@ POINTS_MAX = 2_000
 
 
 def open_patch(
-    session: Session, actor: Actor, lead_id: UUID, outline: BaseGeometry, *, now: datetime
+    session: Session,
+    actor: Actor,
+    lead_id: UUID,
+    outline: BaseGeometry,
+    *,
+    now: datetime,
+    before_on: date | None = None,
 ) -> Patch:
     """Draw the ground of a waiting lead; the drawing is a lead of its own, fused like any other.
 
@@ -40,11 +47,14 @@ def open_patch(
     ----------
     outline : Polygon or MultiPolygon
         EPSG:4490.
+    before_on : date, optional
+        A day on which nothing was to be seen there yet: the change lies between it and the lead. Left out,
+        only the moment is known at which it was seen.
 
     Raises
     ------
     InvalidInput
-        ``detection.lead.bad_drawing`` or ``detection.lead.drawn_elsewhere``.
+        ``detection.lead.bad_drawing``, ``detection.lead.bad_before`` or ``detection.lead.drawn_elsewhere``.
     NotFound
         ``detection.lead.not_found``; the ground lies outside the actor's area.
     Conflict
@@ -57,7 +67,7 @@ def open_patch(
         raise InvalidInput("detection.lead.drawn_elsewhere", away_m=round(away_m))
     division_code = service.village_of(session, outline)
     access.require(actor, waiting.RIGHT, division_code)
-    drawn = _drawn(lead, actor, outline, area_m2, division_code)
+    drawn = _drawn(lead, actor, outline, area_m2, division_code, since=_since(lead, before_on))
     platform = system_actor(actor.area_code)
     service.record_leads(session, platform, [drawn], now)
     service.fuse(session, platform, [drawn.lead_id], now)
@@ -83,14 +93,37 @@ def _drawn_area_m2(outline: BaseGeometry) -> float:
     return area_m2
 
 
-def _drawn(lead: Lead, actor: Actor, outline: BaseGeometry, area_m2: float, division_code: str) -> Lead:
+def _since(lead: Lead, before_on: date | None) -> datetime:
+    """Noon of the day on which nothing was there yet; the lead's own moment where nobody knows one."""
+    if before_on is None:
+        return lead.observed_from
+    since = datetime.combine(before_on, time(12), SHANGHAI)
+    if since >= lead.observed_to:
+        seen_on = lead.observed_to.astimezone(SHANGHAI).date()
+        raise InvalidInput(
+            "detection.lead.bad_before", before_on=before_on.isoformat(), seen_on=seen_on.isoformat()
+        )
+    return since
+
+
+def _drawn(
+    lead: Lead,
+    actor: Actor,
+    outline: BaseGeometry,
+    area_m2: float,
+    division_code: str,
+    *,
+    since: datetime,
+) -> Lead:
     """Of the lead's own source: who drew is told beside it, who saw stays who saw."""
     band_m2 = DRAWN_ERROR_M * ellipsoidal_length_m(outline)
     return Lead(
-        derived_id("drawn-lead", lead.lead_id, shapely.to_wkb(shapely.normalize(outline)).hex()),
+        derived_id(
+            "drawn-lead", lead.lead_id, since.isoformat(), shapely.to_wkb(shapely.normalize(outline)).hex()
+        ),
         "patrol" if lead.source in SIGHTING_ONLY else lead.source,
         division_code,
-        lead.observed_from,
+        since,
         lead.observed_to,
         outline,
         area_m2,

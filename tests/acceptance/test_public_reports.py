@@ -100,6 +100,7 @@ def test_a_report_is_drawn_another_laid_aside_and_both_are_told(
     desk.get_by_test_id("lead-card").nth(first).get_by_test_id("lead-draw").click()
     desk.get_by_test_id("draw-circle").click()
     expect(desk.get_by_test_id("lead-drawing")).to_contain_text("现场勘测为准")
+    desk.get_by_test_id("draw-before").fill("2026-04-08")
     desk.get_by_test_id("draw-confirm").click()
     expect(desk.get_by_test_id("lead-drawing")).to_have_count(0)
     expect(desk.get_by_test_id("drawer-close")).to_be_visible()

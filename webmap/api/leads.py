@@ -96,7 +96,9 @@ def post_drawing(caller: SignedIn, lead_id: UUID, body: DrawBody) -> SettledLead
     """It is judged and comes to the desk at once; where a patch lies there already the drawing joins it."""
     platform, now = caller.runtime.system, caller.now()
     with caller.transaction() as session:
-        patch = drawing.open_patch(session, caller.actor, lead_id, body.outline.shape(), now=now)
+        patch = drawing.open_patch(
+            session, caller.actor, lead_id, body.outline.shape(), now=now, before_on=body.before_on
+        )
         detection.judge(session, platform, patch.patch_id, now)
         patrol.open_case(session, platform, patch.patch_id, now=now)
     return SettledLead(lead_id=lead_id, fate="attached", number=patch.number, undo_until=_until(caller))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID
 
 from pydantic import Field
@@ -81,6 +82,10 @@ class DrawBody(Body):
     """The ground that a lead speaks of, as a person draws it."""
 
     outline: Geometry
+    before_on: date | None = Field(
+        default=None,
+        description="A day on which nothing was to be seen there yet; left out where nobody knows.",
+    )
 
 
 class SettledLead(Answer):

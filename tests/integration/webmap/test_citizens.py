@@ -188,7 +188,9 @@ def test_an_officer_draws_what_was_reported_and_a_case_begins(sign_in: SignIn, r
     assert officer.post(where, json=drawing(far)).json()["code"] == "detection.lead.drawn_elsewhere"
     crossed = [SITE[0], SITE[2], SITE[1], SITE[3], SITE[0]]
     assert officer.post(where, json=drawing(crossed)).json()["code"] == "detection.lead.bad_drawing"
-    answer = officer.post(where, json=drawing(SITE))
+    late = officer.post(where, json=drawing(SITE) | {"before_on": "2031-01-01"})
+    assert (late.status_code, late.json()["code"]) == (422, "detection.lead.bad_before")
+    answer = officer.post(where, json=drawing(SITE) | {"before_on": "2026-04-08"})
     assert answer.status_code == 200, answer.text
     number = answer.json()["number"]
     (patch,) = [
@@ -200,8 +202,36 @@ def test_an_officer_draws_what_was_reported_and_a_case_begins(sign_in: SignIn, r
     assert 4_000 < patch["area_m2"] < 4_500
     detail = officer.get(f"/api/v1/patches/{patch['patch_id']}").json()
     assert {lead["source"] for lead in detail["leads"]} == {"public"}
+    assert detail["before_at"].startswith("2026-04-08")
     assert len(detail["leads"]) == 2
     assert nobody.post("/api/v1/public/report-progress", json={"code": code}).json()["standing"] == "working"
     assert officer.post(where, json=drawing(SITE)).json()["code"] == "detection.lead.not_waiting"
     chain = rows("SELECT action FROM audit_entry WHERE action = 'detection.lead.drawn'")
     assert len(chain) == 1
+
+
+def test_what_was_drawn_of_one_moment_can_be_corrected(sign_in: SignIn) -> None:
+    nobody, officer, city = sign_in(), sign_in("officer"), sign_in("city")
+    report(nobody, **PLACE)
+    (seen,) = officer.get("/api/v1/citizen-reports").json()["items"]
+    number = officer.post(f"/api/v1/leads/{seen['lead_id']}/patch", json=drawing(SITE)).json()["number"]
+    rows = officer.get("/api/v1/patches", params={"limit": 200}).json()["items"]
+    patch_id = next(row["patch_id"] for row in rows if row["number"] == number)
+    before = officer.get(f"/api/v1/patches/{patch_id}").json()
+    raised = officer.post(
+        f"/api/v1/patches/{patch_id}/objections",
+        json={"kind": "geometry", "reason_code": "outline_wrong", "note": "东侧为原有建筑"},
+        headers={"If-Match": f'"{before["version"]}"'},
+    )
+    assert raised.status_code in {200, 201}, raised.text
+    objection = raised.json()
+    half = [[min(lon, 112.7515), lat] for lon, lat in SITE]
+    decided = city.post(
+        f"/api/v1/objections/{objection['objection_id']}/decision",
+        json={"upheld": True, "remedy": "corrected", "reason_code": "evidence_holds"} | drawing(half),
+        headers={"If-Match": f'"{objection["version"]}"'},
+    )
+    assert decided.status_code == 200, decided.text
+    after = officer.get(f"/api/v1/patches/{patch_id}").json()
+    assert after["area_m2"] == pytest.approx(before["area_m2"] * 3 / 7, rel=1e-3)
+    assert (after["before_at"], after["after_at"]) == (before["before_at"], before["after_at"])

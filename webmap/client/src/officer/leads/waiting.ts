@@ -66,11 +66,11 @@ export function attach(lead: WaitingLead, patchId: string): Promise<boolean> {
 }
 
 /** What was drawn becomes a patch, and its case comes to the desk. */
-export async function openPatch(lead: WaitingLead, ring: Lonlat[]): Promise<void> {
-  const outline = { type: 'Polygon' as const, coordinates: [ring] }
+export async function openPatch(lead: WaitingLead, ring: Lonlat[], beforeOn: string): Promise<void> {
+  const body = { outline: { type: 'Polygon' as const, coordinates: [ring] }, ...(beforeOn ? { before_on: beforeOn } : {}) }
   let number: string | null = null
   const isDone = await settle(lead, async () => {
-    const done = await api.drawLead(lead.lead_id, outline)
+    const done = await api.drawLead(lead.lead_id, body)
     number = done.number ?? null
     return done
   }, (done) => t('opened', { number: done.number ?? '' }))

@@ -46,8 +46,8 @@ export const api = {
     request<SettledLead>(`/leads/${id}/attach`, { method: 'POST', body: { patch_id: patchId } }),
   dismissLead: (id: string, body: { reason_code: string; note?: string }) =>
     request<SettledLead>(`/leads/${id}/dismiss`, { method: 'POST', body }),
-  drawLead: (id: string, outline: { type: 'Polygon'; coordinates: Lonlat[][] }) =>
-    request<SettledLead>(`/leads/${id}/patch`, { method: 'POST', body: { outline } }),
+  drawLead: (id: string, body: { outline: { type: 'Polygon'; coordinates: Lonlat[][] }; before_on?: string }) =>
+    request<SettledLead>(`/leads/${id}/patch`, { method: 'POST', body }),
   undoLead: (id: string) => request<SettledLead>(`/leads/${id}/undo`, { method: 'POST' }),
 
   detectionWork: () => request<{ items: DetectionWork[] }>('/detection/work'),
