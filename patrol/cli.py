@@ -11,6 +11,7 @@ from patrol.dispatching.cli import preview_rules
 from patrol.net.grids.cli import grid_app
 from patrol.papers import cli as papers
 from patrol.rehearsal.cli import rehearse
+from patrol.seen.cli import seen_app
 from patrol.staffing.cli import posts_app
 
 patrol_app = typer.Typer(help="一网两长：岗位、下发、时限、排名、通报。Posts, dispatch, clocks, rankings.")
@@ -22,6 +23,7 @@ def register(app: typer.Typer) -> None:
     patrol_app.command("preview-rules")(preview_rules)
     patrol_app.add_typer(grid_app, name="grid")
     patrol_app.add_typer(posts_app, name="posts")
+    patrol_app.add_typer(seen_app, name="coverage")
     app.add_typer(patrol_app, name="patrol")
     papers.register(app)
 

@@ -18,6 +18,7 @@ import structlog
 from foundation.calendar import month_of, previous_period, week_of
 from foundation.errors import InvalidInput, NotFound
 from foundation.jobs import JobQueue
+from patrol.seen import jobs as seen
 
 if TYPE_CHECKING:
     from foundation.runtime import Runtime
@@ -41,6 +42,7 @@ def register(queue: JobQueue) -> None:
     }
     for name, job in jobs.items():
         queue.add(name, _without_result(job))
+    seen.register(queue)
     queue.add("patrol.run_clocks", _without_result(run_clocks), cron="*/5 * * * *")
     queue.add("patrol.watch_closed", _without_result(watch_closed), cron="40 * * * *")
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Computed,
     Date,
     DateTime,
     Float,
@@ -259,6 +260,60 @@ class PatrolRow(Base):
     doubts: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
     """What takes from the trust, in words; for people to look at."""
     body_sha256: Mapped[str] = mapped_column(String(64))
+
+
+class ParcelSeenRow(Base):
+    """When a parcel of cropland was last seen, by each kind of source. All None: never, as far as known."""
+
+    __tablename__ = "parcel_seen"
+
+    feature_id: Mapped[int] = mapped_column(
+        ForeignKey("layer_feature.feature_id"), primary_key=True, autoincrement=False
+    )
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("layer_version.version_id"), index=True)
+    division_code: Mapped[str] = mapped_column(String(12), index=True)
+    cell_id: Mapped[UUID | None] = mapped_column(ForeignKey("grid_cell.cell_id"), index=True)
+    """Cell that holds a point of it; None outside the grid."""
+    area_m2: Mapped[float] = mapped_column(Float)
+    patrol_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    patrol_source: Mapped[str | None] = mapped_column(Text)
+    visit_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    visit_source: Mapped[str | None] = mapped_column(Text)
+    image_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    image_source: Mapped[str | None] = mapped_column(Text)
+    camera_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    camera_source: Mapped[str | None] = mapped_column(Text)
+    last_at: Mapped[datetime | None] = mapped_column(
+        DateTime(timezone=True),
+        Computed("GREATEST(patrol_at, visit_at, image_at, camera_at)", persisted=True),
+    )
+
+
+class SeenSourceRow(Base):
+    """One outing, visit, comparison or camera's sign whose ground was noted, for a version of the survey."""
+
+    __tablename__ = "seen_source"
+
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    """patrol | visit | image | camera"""
+    source: Mapped[str] = mapped_column(Text, primary_key=True)
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("layer_version.version_id"), primary_key=True)
+    division_code: Mapped[str] = mapped_column(String(12))
+    parcels: Mapped[int] = mapped_column(Integer)
+    noted_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class CellCoverageRow(Base):
+    """Cropland of one cell, and how much of it lies within 100 m of valid tracks of a period."""
+
+    __tablename__ = "cell_coverage"
+
+    period: Mapped[str] = mapped_column(Text, primary_key=True)
+    cell_code: Mapped[str] = mapped_column(Text, primary_key=True)
+    division_code: Mapped[str] = mapped_column(String(12), index=True)
+    cropland_m2: Mapped[float] = mapped_column(Float)
+    near_m2: Mapped[float] = mapped_column(Float)
+    measured_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 class BulletinRow(Base):

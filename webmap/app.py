@@ -41,7 +41,18 @@ from webmap.api.casework import (
     statistics,
     visits,
 )
-from webmap.api.net import alarms, citizens, dispatching, grid, lottery, notices, outings, patrols, posts
+from webmap.api.net import (
+    alarms,
+    citizens,
+    coverage,
+    dispatching,
+    grid,
+    lottery,
+    notices,
+    outings,
+    patrols,
+    posts,
+)
 from webmap.deps import PREFIX, Web
 from webmap.live import LiveHub
 from webmap.problems import ProblemBoundary, add_handlers
@@ -75,6 +86,7 @@ ROUTERS = tuple(
         work,
         alarms,
         citizens,
+        coverage,
         grid,
         lottery,
         notices,

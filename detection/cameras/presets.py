@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from detection.cameras.fields import Fields
 from detection.leads import RADIUS_TO_SIGMA
@@ -20,6 +22,8 @@ from foundation.errors import InvalidInput
 
 COORDINATES = ("cgcs2000", "wgs84")
 """Equal within the error of any camera's place; shifted map coordinates are refused."""
+VIEW_COLUMNS, VIEW_ROWS = 33, 65
+"""Rays by which the ground of a frame is outlined."""
 CROSS_FLOOR_M = 5.0
 """No place read off a frame is better than this."""
 
@@ -172,6 +176,46 @@ def locate(
     region = region_of(preset, pixel) if turned == Offset() else None
     if region is not None and region.lonlat is not None and region.radius_m is not None:
         return GroundPlace(region.lonlat, region.radius_m, "region", region.region_id)
+    place, radius_m = _on_the_ground(camera, preset, pixel, turned, far_m=far_m)
+    return GroundPlace(place, radius_m, "ray", region.region_id if region else None)
+
+
+def view_of(camera: Camera, preset: Preset, *, radius_max_m: float, far_m: float) -> BaseGeometry | None:
+    """Level ground in the frame of a preset whose place is known to within a radius.
+
+    What stands in between and hides ground is not known here.
+
+    Returns
+    -------
+    Polygon or MultiPolygon, or None
+        EPSG:4490, lon/lat; None where the preset shows no such ground.
+    """
+    width, height = preset.size_px
+    near, far = [], []
+    for x in np.linspace(0.0, width, VIEW_COLUMNS):
+        column = []
+        for y in np.linspace(height, 0.0, VIEW_ROWS):
+            try:
+                place, radius_m = _on_the_ground(camera, preset, (x, y), Offset(), far_m=far_m)
+            except InvalidInput:  # at and above the horizon, and beyond
+                break
+            if radius_m > radius_max_m:
+                break
+            column.append(place)
+        if len(column) > 1:
+            near.append(column[0])
+            far.append(column[-1])
+    if len(near) < 2:
+        return None
+    view = shapely.make_valid(shapely.Polygon([*near, *reversed(far)]))
+    polygons = [part for part in shapely.get_parts(view) if part.geom_type == "Polygon"]
+    return shapely.union_all(polygons) if polygons else None
+
+
+def _on_the_ground(
+    camera: Camera, preset: Preset, pixel: tuple[float, float], turned: Offset, *, far_m: float
+) -> tuple[tuple[float, float], float]:
+    """Where the ray through a pixel meets level ground, and the radius within which that holds."""
     azimuth_deg, depression_deg = ray_of(preset, pixel, turned)
     depression_deg += _tilt_correction_deg(camera, preset)
     sigma_deg = preset.tilt_sigma_deg if preset.range_m is None else _range_as_tilt_deg(camera, preset)
@@ -191,7 +235,7 @@ def locate(
     beyond_m = _reach_m(camera.height_m, flattest_deg) - range_m
     radius_m = max(RADIUS_TO_SIGMA * sigma_m, beyond_m, CROSS_FLOOR_M)
     place = destination(camera.lonlat, bearing_deg=azimuth_deg, distance_m=range_m)
-    return GroundPlace(place, radius_m, "ray", region.region_id if region else None)
+    return place, radius_m
 
 
 def ray_of(preset: Preset, pixel: tuple[float, float], offset: Offset) -> tuple[float, float]:

@@ -103,7 +103,7 @@ def cover(cropland: Cropland, walked: Walked) -> list[Coverage]:
     places, starts = stretches(walked.tracks, walked.codes, walked.gap_max)
     shares = np.zeros(len(cropland.keys))
     if len(places):
-        counts = _near_nodes(cropland, _apart(cropland.lattice, walked.tracks, places, starts))
+        counts = _near_nodes(cropland, apart(cropland.lattice, walked.tracks, places, starts))
         np.divide(counts[1:], cropland.nodes, out=shares, where=cropland.nodes > 0)
         lonlat = walked.tracks.lonlat_deg(places)
         for place in np.flatnonzero(cropland.nodes < SMALL_NODES).tolist():
@@ -127,10 +127,10 @@ def _near_nodes(cropland: Cropland, apart: NDArray[np.float32]) -> NDArray[np.fl
     return counts + np.bincount(cropland.numbers[is_rim], weights=within, minlength=least)
 
 
-def _apart(
+def apart(
     lattice: Lattice, tracks: Tracks, places: NDArray[np.int64], starts: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """How far each node lies from the nearest stretch, in nodes."""
+    """How far each node (rows, columns) lies from the nearest stretch, in nodes."""
     # OpenCV is loaded by whoever draws, not by whoever imports: the web process never does.
     import cv2
 
@@ -138,7 +138,11 @@ def _apart(
     points = np.rint(lattice.places(tracks.lon[places], tracks.lat[places]) * (1 << SUBNODE_BITS))
     limit = (max(lattice.rows, lattice.columns) * 4) << SUBNODE_BITS
     points = np.clip(points, -limit, limit).astype(np.int32)
-    lines = [points[begin:end] for begin, end in itertools.pairwise(starts)]
+    # A line of one point is not drawn: as one that ends where it begins it is.
+    lines = [
+        points[begin:end] if end - begin > 1 else points[[begin, begin]]
+        for begin, end in itertools.pairwise(starts)
+    ]
     cv2.polylines(canvas, lines, isClosed=False, color=0, shift=SUBNODE_BITS)
     return np.asarray(cv2.distanceTransform(canvas, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), dtype=np.float32)
 

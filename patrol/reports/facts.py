@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import shapely
 from sqlalchemy import text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
@@ -44,7 +43,7 @@ from patrol.reports.bulletins import (
     summary,
     title_of,
 )
-from patrol.reports.coverage import Field, Walked, cover, cropland_of
+from patrol.reports.covering import covered, cropland_under
 from patrol.reports.indicators import DEFINITIONS, Ledger, Person, Step, compute
 from patrol.reports.issuing.service import errata_facts
 from patrol.reports.people import load_people, walked_apart
@@ -58,9 +57,6 @@ from patrol.reports.rankings import (
     ranking_policy,
     with_changes,
 )
-from patrol.rounds.measures import measure, spans_of
-from patrol.rounds.packing import unpack
-from patrol.rounds.patrols import patrol_policy
 
 CLASSES_FILE = Path(__file__).resolve().parents[2] / "data" / "reference" / "change_classes.toml"
 AREA_LEVELS = {2: "市", 3: "县（市、区）", 4: "乡镇", 5: "村"}
@@ -107,18 +103,11 @@ def _cases(session: Session, prefix: str) -> Ledger:
 def with_coverage(session: Session, scope: Scope, ledger: Ledger) -> Ledger:
     """The ledger with the ground that tracks covered: costs more than all the rest, so asked for by name."""
     prefix = scope.division.prefix
-    fields = [
-        Field(row["code"], row["division_code"], shapely.from_wkb(bytes(row["shape"])), row["area_m2"])
-        for row in store.cropland(session, prefix)
-    ]
-    if not fields:
+    cropland = cropland_under(session, prefix)
+    if cropland is None:
         return ledger
-    rows = store.tracks(session, prefix, scope.period.starts_at, scope.end)
-    tracks = unpack([row["fixes"] for row in rows])
-    spans = spans_of([(row["started_at"], row["ended_at"]) for row in rows])
-    rules = patrol_policy().fix_rules
-    walked = Walked(tracks, measure(tracks, spans, rules).codes, rules.gap_max)
-    return replace(ledger, coverage=cover(cropland_of(fields), walked))
+    coverage = covered(session, prefix, scope.period.starts_at, scope.end, cropland=cropland)
+    return replace(ledger, coverage=coverage)
 
 
 def person_rankings(

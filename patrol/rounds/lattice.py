@@ -41,6 +41,11 @@ class Lattice:
         """Metres from node to node."""
         return float(self.frame[3]) / DEGREE_UNITS * DEGREE_M
 
+    def part(self, row: int, col: int, rows: int, columns: int) -> Lattice:
+        """A window of it that begins at a row and a column."""
+        shift = np.array([col * self.frame[2], row * self.frame[3], 0, 0], dtype=np.int64)
+        return Lattice(self.frame + shift, rows, columns)
+
     def draw(self, shapes_4490: Iterable[tuple[BaseGeometry, int]], dtype: str) -> NDArray[Any]:
         """Numbers of the shapes at the nodes that they hold; 0 outside all, later shapes over earlier."""
         # GDAL is loaded by whoever draws.
@@ -59,6 +64,11 @@ class Lattice:
         return np.column_stack(
             [(lon - self.frame[0]) / float(self.frame[2]), (lat - self.frame[1]) / float(self.frame[3])]
         )
+
+    def north_up(self) -> Affine:
+        """Of pixels whose centres are the nodes, first row in the north: as images are kept."""
+        west, south, x_deg, y_deg = (float(value) / DEGREE_UNITS for value in self.frame)
+        return Affine(x_deg, 0, west - x_deg / 2, 0, -y_deg, south + (self.rows - 0.5) * y_deg)
 
     def _to_lonlat(self) -> Affine:
         """Of pixels whose centres are the nodes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from webmap.tiles.grid import Tile
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 PATCHES_FROM_ZOOM = 8
+SEEN_FROM_ZOOM = 13
 EXTENT = 4096
 BUFFER = 64
 SHOWN_PX = 512
@@ -65,6 +67,24 @@ FEATURES = text(
     SELECT ST_AsMVT(rows, :layer, :extent, 'geom') FROM rows WHERE geom IS NOT NULL
     """
 )
+SEEN = text(
+    """
+    WITH bounds AS MATERIALIZED (
+        SELECT ST_TileEnvelope(:z, :x, :y) AS tile, ST_TileEnvelope(:z, :x, :y, margin => :margin) AS wide
+    ), rows AS (
+        SELECT f.feature_id::text AS id, floor(extract(epoch FROM :now - p.last_at) / 86400)::int AS days,
+               CASE p.last_at WHEN p.patrol_at THEN 'patrol' WHEN p.visit_at THEN 'visit'
+                              WHEN p.image_at THEN 'image' WHEN p.camera_at THEN 'camera' END AS kind,
+               ST_AsMVTGeom(f.geometry_3857, bounds.tile, :extent, :buffer, true) AS geom
+        FROM layer_feature f JOIN parcel_seen p USING (feature_id)
+        JOIN layer_version v ON v.version_id = p.version_id, bounds
+        WHERE v.valid_to IS NULL AND f.geometry_3857 && bounds.wide
+        ORDER BY p.last_at NULLS FIRST, f.area_m2 DESC
+        LIMIT :cap
+    )
+    SELECT ST_AsMVT(rows, 'seen', :extent, 'geom') FROM rows WHERE geom IS NOT NULL
+    """
+)
 
 
 class VectorTile(NamedTuple):
@@ -90,6 +110,13 @@ def feature_tile(session: Session, kind: str, versions: Sequence[UUID], tile: Ti
         "has_names": kind not in NAMELESS,
     }
     return _make(session, FEATURES, tile, values)
+
+
+def seen_tile(session: Session, tile: Tile, *, now: datetime) -> VectorTile:
+    """Layer ``seen``: id, days since it was last seen, kind of that sight. Empty below zoom 13."""
+    if tile.z < SEEN_FROM_ZOOM:
+        return _tagged(b"")
+    return _tagged(_make(session, SEEN, tile, {"cap": FEATURE_CAP, "now": now}))
 
 
 def version_tag(versions: Sequence[UUID], area_prefix: str) -> str:

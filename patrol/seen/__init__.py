@@ -1,0 +1,1 @@
+"""Which ground was seen, by whom or what, and when; what nobody saw. "Not observed" is never "no change"."""
