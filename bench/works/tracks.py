@@ -17,7 +17,7 @@ from foundation.calendar import SHANGHAI
 from foundation.crs import ellipsoidal_area_m2, reproject
 from patrol.rehearsal.city import share_out
 from patrol.rehearsal.walks import honest_walk
-from patrol.reports.coverage import NEAR_M, Field, Walked, cover, cropland_of
+from patrol.reports.ground.coverage import NEAR_M, Field, Walked, cover, cropland_of
 from patrol.rounds.measures import Grounds, grounds_of, in_ground, measure
 from patrol.rounds.packing import pack, unpack
 from patrol.rounds.patrols import patrol_policy

@@ -43,7 +43,7 @@ from patrol.reports.bulletins import (
     summary,
     title_of,
 )
-from patrol.reports.covering import covered, cropland_under
+from patrol.reports.ground.covering import covered, cropland_under
 from patrol.reports.indicators import DEFINITIONS, Ledger, Person, Step, compute
 from patrol.reports.issuing.service import errata_facts
 from patrol.reports.people import load_people, walked_apart

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from foundation.crs import STORAGE_EPSG
-from patrol.reports.coverage import DRAWN_WIDTH, NEAR_M, Walked, apart
+from patrol.reports.ground.coverage import DRAWN_WIDTH, NEAR_M, Walked, apart
 from patrol.rounds.lattice import Lattice, lattice_over
 from patrol.rounds.measures import stretches
 

@@ -22,8 +22,8 @@ from foundation.calendar import Period, month_of, previous_period, week_of
 from foundation.crs import geodesic_disc
 from foundation.errors import LandwardenError, NotFound
 from patrol.cases.store import lock_key
-from patrol.reports.coverage import NEAR_M, Walked
-from patrol.reports.covering import covered, cropland_under
+from patrol.reports.ground.coverage import NEAR_M, Walked
+from patrol.reports.ground.covering import covered, cropland_under
 from patrol.rounds.measures import measure, spans_of
 from patrol.rounds.packing import unpack
 from patrol.rounds.patrols import patrol_policy

@@ -21,7 +21,7 @@ from foundation.calendar import Period
 from foundation.crs import STORAGE_EPSG, gauss_krueger_epsg, reproject
 from foundation.divisions import divisions
 from foundation.errors import InvalidInput, NotFound
-from patrol.reports.coverage import NEAR_M
+from patrol.reports.ground.coverage import NEAR_M
 from patrol.rounds.measures import measure, spans_of, stretches
 from patrol.rounds.packing import unpack
 from patrol.rounds.patrols import patrol_policy

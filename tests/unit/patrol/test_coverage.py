@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from foundation.calendar import SHANGHAI
 from foundation.crs import ellipsoidal_area_m2, reproject
-from patrol.reports.coverage import NEAR_M, Field, Walked, cover, cropland_of
+from patrol.reports.ground.coverage import NEAR_M, Field, Walked, cover, cropland_of
 from patrol.rounds.tracks import Fix, tracks_of
 
 START = datetime(2026, 9, 8, 9, 0, tzinfo=SHANGHAI)

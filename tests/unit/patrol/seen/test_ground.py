@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from detection.cameras.presets import Camera, Preset, locate, view_of
 from foundation.calendar import SHANGHAI
 from foundation.crs import geodesic_disc, reproject
-from patrol.reports.coverage import Walked
+from patrol.reports.ground.coverage import Walked
 from patrol.rounds.tracks import Fix, tracks_of
 from patrol.seen.ground import parcels_of, seen_in, seen_on_image, seen_on_walks
 from patrol.seen.sights import SeenPolicy, days_since, seen_policy

@@ -8,7 +8,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from patrol.reports import store
-from patrol.reports.coverage import Cropland, Field, Walked, cover, cropland_of
+from patrol.reports.ground.coverage import Cropland, Field, Walked, cover, cropland_of
 from patrol.reports.indicators import Coverage
 from patrol.rounds.measures import measure, spans_of
 from patrol.rounds.packing import unpack

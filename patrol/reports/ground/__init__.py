@@ -1,0 +1,1 @@
+"""Cultivated ground: how much of it was walked."""
