@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import shapely
@@ -32,6 +32,7 @@ DEGREE_M = 80_000.0
 """Fewer metres than a degree of longitude has where this is used: a reach in degrees is never too short."""
 COUNTY_LEVEL, VILLAGE_LEVEL = 3, 5
 SIMPLE_M = 1.0
+UNSEEN_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,15 @@ class OutingNear:
     ended_at: datetime
 
 
+class Unseen(NamedTuple):
+    """A parcel, a place inside it (EPSG:4490), and when it was last seen; None: never."""
+
+    number: str
+    area_m2: float
+    last_at: datetime | None
+    lonlat: tuple[float, float]
+
+
 @dataclass(frozen=True, slots=True)
 class CellView:
     """What of one cell's cropland was walked in a period: the ground itself, and by which outings.
@@ -101,6 +111,8 @@ class CellView:
     ----------
     near, not_near : geometry
         EPSG:4490; cropland within 100 m of the tracks, and the rest. Either may be empty.
+    unseen : tuple of Unseen
+        As of now: parcels never seen first, then those seen longest ago.
     share : float, optional
         None where the cell holds no cropland.
     """
@@ -115,6 +127,7 @@ class CellView:
     near: BaseGeometry
     not_near: BaseGeometry
     outings: tuple[OutingNear, ...]
+    unseen: tuple[Unseen, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +238,10 @@ def cell_view(
                 one["ended_at"],
             )
             for one in passed
+        ),
+        tuple(
+            Unseen(one["number"], one["area_m2"], one["last_at"], (one["lon"], one["lat"]))
+            for one in store.longest_unseen(session, cell_code, most=UNSEEN_TOLD)
         ),
     )
 

@@ -117,6 +117,14 @@ PARCEL_AT = f"""
     AND ST_Covers(f.geometry, ST_SetSRID(ST_MakePoint(:lon, :lat), 4490)) ORDER BY f.feature_id LIMIT 1
 """
 
+LONGEST_UNSEEN = """
+    SELECT f.feature_no AS number, p.area_m2, p.last_at, ST_X(place) AS lon, ST_Y(place) AS lat
+    FROM parcel_seen p JOIN layer_version v USING (version_id) JOIN layer_feature f USING (feature_id)
+    JOIN grid_cell g ON g.cell_id = p.cell_id, ST_PointOnSurface(f.geometry) AS place
+    WHERE v.valid_to IS NULL AND g.valid_to IS NULL AND g.code = :code
+    ORDER BY p.last_at NULLS FIRST, p.area_m2 DESC, f.feature_no LIMIT :most
+"""
+
 
 class Survey(NamedTuple):
     """The land survey in force of a county."""
@@ -312,6 +320,11 @@ def outings_near(
     """Valid outings of a period that passed the surroundings of a cell, oldest first, with who walked."""
     values = {"begin": begin, "end": end, "reach_deg": reach_deg, "cell": cell_wkb}
     return list(session.execute(text(OUTINGS_NEAR), values).mappings())
+
+
+def longest_unseen(session: Session, code: str, *, most: int) -> list[RowMapping]:
+    """Parcels of a cell in force, those never seen first, then by how long ago; with a place inside."""
+    return list(session.execute(text(LONGEST_UNSEEN), {"code": code, "most": most}).mappings())
 
 
 def parcel_at(session: Session, lon: float, lat: float, *, names: bool) -> dict[str, Any] | None:

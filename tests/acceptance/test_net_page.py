@@ -82,3 +82,39 @@ def test_a_list_is_looked_at_and_nothing_is_taken_unseen(page_as: PageAs, tmp_pa
     expect(page.get_by_test_id("roster-confirm")).to_be_disabled()
     page.get_by_test_id("roster-ends").uncheck()
     expect(page.get_by_test_id("roster-confirm")).to_be_enabled()
+
+
+def test_where_nobody_walked_and_who_saw_a_parcel_last(page_as: PageAs, api_as: ApiAs) -> None:
+    page, api = page_as("officer"), api_as("officer")
+    open_net(page)
+    page.get_by_test_id("net-room-seen").click()
+    page.get_by_test_id("seen-measure").select_option("near")
+    weeks = page.get_by_test_id("period")
+    weeks.select_option("2026-W40")
+    told = api.get("/coverage", division=COUNTY, period="2026-W40")
+    share = told["total"]["near_m2"] / told["total"]["cropland_m2"]
+    assert 0.2 < share < 1
+    expect(page.get_by_test_id("seen-total")).to_contain_text(f"本期巡查覆盖 {share:.1%}")
+    worst = min(
+        (cell for cell in told["cells"] if cell["cropland_m2"]),
+        key=lambda cell: (cell["near_m2"] / cell["cropland_m2"], cell["code"]),
+    )
+    first = page.get_by_test_id("seen-cell").first
+    expect(first).to_contain_text(worst["name"])
+    first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    card = page.get_by_test_id("seen-card")
+    expect(card.get_by_test_id("seen-near")).to_be_visible()
+    expect(card.get_by_test_id("seen-outing").first).to_be_visible()
+    code = page.locator("[data-testid=seen-cell][aria-selected=true]")
+    expect(code).to_be_focused()
+
+    card.get_by_test_id("seen-parcel").first.click()
+    expect(card.get_by_test_id("seen-sight")).to_have_count(4)
+    expect(card).to_contain_text("影像比对")
+    expect(card).to_contain_text("未观测不等于未变化")
+    card.get_by_role("button", name="返回网格").click()
+    expect(card.get_by_test_id("seen-near")).to_be_visible()
+    page.get_by_test_id("net-room-who").click()
+    expect(page.get_by_test_id("net-cell").first).to_be_visible()

@@ -111,6 +111,7 @@ def simulate(demo: Demonstration, *, progress: Progress) -> None:
         finally:
             people.close()
     _close_day(demo)
+    work_off(demo.runtime, [("patrol.refresh_seen", {})], progress)
 
 
 def result(demo: Demonstration) -> dict[str, Any]:

@@ -109,6 +109,9 @@ def test_a_walk_is_covered_ground_once_and_opens_to_its_outing(
     assert ground["share"] == pytest.approx(cell["near_m2"] / cell["cropland_m2"], abs=0.02)
     assert [outing["patrol_id"] for outing in ground["outings"]] == [patrol_id]
     assert ground["outings"][0]["name"] == post["holder_name"]
+    # Every parcel was seen a few hours ago by the image or by the walk: none of the cell is a blind spot.
+    assert ground["unseen"]
+    assert all(one["days"] in (0, 1) for one in ground["unseen"])
     near, rest = shape(ground["covered"]), shape(ground["not_covered"])
     assert near.intersection(rest).area < 1e-4 * near.area
     way = shapely.LineString([(post["west"], post["lat"]), (post["east"], post["lat"])])

@@ -19,6 +19,7 @@ from webmap.schemas.net.coverage import (
     OutingNearInfo,
     ParcelSeenInfo,
     SightInfo,
+    UnseenInfo,
 )
 from webmap.tiles import vectors
 from webmap.tiles.grid import tile_of
@@ -63,6 +64,16 @@ def read_cell(caller: SignedIn, cell_code: str, period: Wanted = None) -> CellGr
         not_covered=_geojson(view.not_near),
         as_of=min(now, wanted.ends_at),
         outings=[OutingNearInfo.model_validate(outing) for outing in view.outings],
+        unseen=[
+            UnseenInfo(
+                number=one.number,
+                area_m2=one.area_m2,
+                last_at=one.last_at,
+                days=days_since(one.last_at, now),
+                lonlat=one.lonlat,
+            )
+            for one in view.unseen
+        ],
     )
 
 

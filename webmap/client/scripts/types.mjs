@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 /** Answers and bodies that the client uses; whatever they are made of comes along. */
 const ROOTS = [
-  'AlarmList', 'AuditHead', 'CaseFileInfo', 'CasePapers', 'CaseTable', 'CustodyList', 'DecisionBody', 'ErratumForm', 'ErratumInfo', 'EvidenceDetail', 'EvidenceReceipt',
-  'FieldInfo', 'FieldsBody', 'FindingForm', 'FullJudgement', 'GridCorrectionInfo', 'GridCutInfo', 'HandoverForm', 'HeldList', 'HelpInfo', 'LeaveForm', 'LayerVersionRow', 'LotteryInfo', 'NetInfo', 'ObjectionBody', 'ObjectionList', 'OwnTicket', 'QueueInfo', 'RulesInfo', 'RulesPreviewInfo',
+  'AlarmList', 'AuditHead', 'CaseFileInfo', 'CasePapers', 'CaseTable', 'CellGroundInfo', 'CoverageInfo', 'CustodyList', 'DecisionBody', 'ErratumForm', 'ErratumInfo', 'EvidenceDetail', 'EvidenceReceipt',
+  'FieldInfo', 'FieldsBody', 'FindingForm', 'FullJudgement', 'GridCorrectionInfo', 'GridCutInfo', 'HandoverForm', 'HeldList', 'HelpInfo', 'LeaveForm', 'LayerVersionRow', 'LotteryInfo', 'NetInfo', 'ObjectionBody', 'ObjectionList', 'OwnTicket', 'ParcelSeenInfo', 'QueueInfo', 'RulesInfo', 'RulesPreviewInfo',
   'PaperDetailInfo', 'PartyBody', 'PlaceAnswerInfo', 'PostHistory', 'RosterPreviewInfo', 'RosterReceipt', 'StaffedInfo',
   'PatchPieces', 'PauseBody', 'ReceiptInfo', 'ReplayInfo', 'ReviewBody', 'ServiceBody', 'SettleBody', 'TemplateCheck', 'TemplateInfo', 'WarningList', 'WhatIfBody', 'WhatIfInfo',
 ]

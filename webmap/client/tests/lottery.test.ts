@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { correctable, isWithin, numberFrom, shownNumber } from '@/report/errata'
-import { periodsBack, readFacts } from '@/report/facts'
+import { readFacts } from '@/report/facts'
+import { periodsBack } from '@/shared/periods'
 import { drawAgain, middleOf } from '@/report/lottery/drawing'
 import { placeFrom } from '@/report/lottery/place'
 import type { LotteryInfo } from '@/shared/api/casework'

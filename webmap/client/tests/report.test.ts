@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { axisTicks, delta, indicatorText, kpiOf, periodParts, readFacts, seriesOf } from '@/report/facts'
+import { axisTicks, delta, indicatorText, kpiOf, readFacts, seriesOf } from '@/report/facts'
+import { periodParts } from '@/shared/periods'
 import type { Bulletin } from '@/shared/api/types'
 
 const bulletin = (period: string, facts: Record<string, unknown> = {}, more: Partial<Bulletin> = {}): Bulletin => ({

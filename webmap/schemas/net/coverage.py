@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from webmap.schemas.basics import Answer, Moment
+from webmap.schemas.basics import Answer, Lonlat, Moment
 
 AGES = "Cropland in m² by the time since it was last seen: one entry a step, one beyond, one for never."
 
@@ -58,6 +58,16 @@ class OutingNearInfo(Answer):
     ended_at: Moment
 
 
+class UnseenInfo(Answer):
+    """A parcel by when it was last seen."""
+
+    number: str
+    area_m2: float
+    last_at: Moment | None = Field(description="None: never, as far as is known.")
+    days: int | None
+    lonlat: Lonlat
+
+
 class CellGroundInfo(Answer):
     """The ground of a cell that was walked in a period, measured with rulers on the outlines."""
 
@@ -72,6 +82,7 @@ class CellGroundInfo(Answer):
     not_covered: dict[str, Any] = Field(description="GeoJSON, EPSG:4490.")
     as_of: Moment
     outings: list[OutingNearInfo]
+    unseen: list[UnseenInfo] = Field(description="As of now, those never seen first; at most 20.")
 
 
 class SightInfo(Answer):

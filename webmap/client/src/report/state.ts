@@ -2,7 +2,8 @@
 import { computed, ref, shallowRef, watch } from 'vue'
 import { api } from '@/shared/api/client'
 import { asProblem } from '@/shared/api/http'
-import { periodsBack, readFacts, seriesOf, type PersonBlock } from './facts'
+import { periodsBack } from '@/shared/periods'
+import { readFacts, seriesOf, type PersonBlock } from './facts'
 import type { Bulletin, Config, Definition, Problem, RankingRow } from '@/shared/api/types'
 
 export type Kind = 'weekly_bulletin' | 'monthly_ranking'

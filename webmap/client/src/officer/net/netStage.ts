@@ -6,6 +6,7 @@ import TileLayer from 'ol/layer/Tile'
 import VectorLayer from 'ol/layer/Vector'
 import VectorSource from 'ol/source/Vector'
 import XYZ from 'ol/source/XYZ'
+import { toLonLat } from 'ol/proj'
 import { Fill, Stroke, Style, Text } from 'ol/style'
 import type Feature from 'ol/Feature'
 import type { Extent } from 'ol/extent'
@@ -23,18 +24,19 @@ export const LOOKS: Record<NetState, { fill: string; line: string; dash: number[
   acting: { fill: 'rgba(217,137,0,0.44)', line: '#8a5a00', dash: [9, 4] },
   vacant: { fill: 'rgba(176,35,10,0.46)', line: '#8f1a06', dash: [3, 4] },
 }
-const LABEL_FROM_M_PER_PX = 14
-const READ = { dataProjection: 'EPSG:4490', featureProjection: 'EPSG:3857' }
+export const LABEL_FROM_M_PER_PX = 14
+export const LABEL_FONT = '13px "Noto Sans CJK SC", "Microsoft YaHei", sans-serif'
+export const READ = { dataProjection: 'EPSG:4490', featureProjection: 'EPSG:3857' }
 
 export class NetStage {
-  private readonly map: OlMap
+  protected readonly map: OlMap
   private readonly source = new VectorSource()
   private readonly image = new TileLayer<XYZ>({ visible: false, opacity: 0.85 })
   private readonly cells: VectorLayer
   private readonly format = new GeoJSON()
-  private chosen = ''
+  protected chosen = ''
 
-  constructor(target: HTMLElement, onPick: (code: string) => void) {
+  constructor(target: HTMLElement, onPick: (code: string, lonlat: [number, number]) => void) {
     registerCgcs2000()
     this.cells = new VectorLayer({ source: this.source, style: (feature, resolution) => this.style(feature, resolution), declutter: true })
     this.map = new OlMap({
@@ -43,7 +45,7 @@ export class NetStage {
     })
     this.map.on('singleclick', (event) => {
       const [found] = this.map.getFeaturesAtPixel(event.pixel, { layerFilter: (layer) => layer === this.cells })
-      onPick(found ? String(found.get('code')) : '')
+      onPick(found ? String(found.get('code')) : '', toLonLat(event.coordinate) as [number, number])
     })
     this.map.on('pointermove', (event) => {
       if (event.dragging) return
@@ -84,15 +86,24 @@ export class NetStage {
     this.chosen = code
     this.cells.changed()
     const geometry = this.source.getFeatureById(code)?.getGeometry()
-    const size = this.map.getSize()
-    if (!geometry || !size) return
-    const view = this.map.getView()
-    const [west, south, east, north] = view.calculateExtent(size) as [number, number, number, number]
-    const [x1, y1, x2, y2] = geometry.getExtent() as [number, number, number, number]
-    if (x1 < west || y1 < south || x2 > east || y2 > north) view.fit(geometry.getExtent(), { padding: [60, 60, 60, 60], maxZoom: 15, duration: 200 })
+    if (geometry) this.show(geometry.getExtent())
   }
 
-  private style(feature: FeatureLike, resolution: number): Style {
+  protected restyle(): void {
+    this.cells.changed()
+  }
+
+  /** Goes there only where it is not in view already. */
+  protected show(extent: Extent): void {
+    const size = this.map.getSize()
+    if (!size) return
+    const view = this.map.getView()
+    const [west, south, east, north] = view.calculateExtent(size) as [number, number, number, number]
+    const [x1, y1, x2, y2] = extent as [number, number, number, number]
+    if (x1 < west || y1 < south || x2 > east || y2 > north) view.fit(extent, { padding: [60, 60, 60, 60], maxZoom: 15, duration: 200 })
+  }
+
+  protected style(feature: FeatureLike, resolution: number): Style {
     const isChosen = feature.get('code') === this.chosen
     const look = LOOKS[feature.get('state') as NetState]
     return new Style({
@@ -103,7 +114,7 @@ export class NetStage {
         ? {
             text: new Text({
               text: `${String(feature.get('name'))}\n${String(feature.get('person'))}`, overflow: isChosen,
-              font: '13px "Noto Sans CJK SC", "Microsoft YaHei", sans-serif',
+              font: LABEL_FONT,
               fill: new Fill({ color: '#FFFFFF' }), stroke: new Stroke({ color: 'rgba(16,36,58,0.9)', width: 4 }),
             }),
           }

@@ -4,6 +4,8 @@ export const net = dictionary(
   {
     'nav': '责任网格',
     'title': '责任网格',
+    'room.who': '责任人',
+    'room.seen': '覆盖与盲区',
     'place': '辖区',
     'whole': '全部',
     'on': '日期',
@@ -145,6 +147,8 @@ export const net = dictionary(
   {
     'nav': 'Net',
     'title': 'Who answers for what',
+    'room.who': 'Who answers',
+    'room.seen': 'Coverage and blind spots',
     'place': 'Area',
     'whole': 'all',
     'on': 'Date',

@@ -150,6 +150,39 @@ export interface CellAnswerInfo {
   outline: Record<string, unknown>
 }
 
+/** One cell of the grid. */
+export interface CellCoverInfo {
+  code: string
+  name: string
+  division_code: string
+  division_name: string
+  /** None: the period was not measured, or no cropland. */
+  cropland_m2: number | null
+  near_m2: number | null
+  /** Cropland in m² by the time since it was last seen: one entry a step, one beyond, one for never. */
+  ages_m2: number[]
+}
+
+/** The ground of a cell that was walked in a period, measured with rulers on the outlines. */
+export interface CellGroundInfo {
+  cell: string
+  name: string
+  division_code: string
+  period: string
+  cropland_m2: number
+  covered_m2: number
+  /** None: no cropland in the cell. */
+  share: number | null
+  /** GeoJSON, EPSG:4490. */
+  covered: Record<string, unknown>
+  /** GeoJSON, EPSG:4490. */
+  not_covered: Record<string, unknown>
+  as_of: string
+  outings: OutingNearInfo[]
+  /** As of now, those never seen first; at most 20. */
+  unseen: UnseenInfo[]
+}
+
 /** One post: who holds it, who stands in it now, until when the holder is away. */
 export interface ChainLinkInfo {
   post_id: string
@@ -217,6 +250,23 @@ export interface CorrectionInfo {
   reference: string
   decided_by: string
   decided_at: string
+}
+
+/** Coverage of a period, and blind spots as of now. */
+export interface CoverageInfo {
+  division_code: string
+  division_name: string
+  period: string
+  steps_days: number[]
+  /** Not seen for so long: a blind spot. Not observed is not unchanged. */
+  blind_days: number
+  /** None: the period was not measured. */
+  measured_at: string | null
+  total: UnitCoverInfo
+  /** The divisions one level below. */
+  units: UnitCoverInfo[]
+  /** Empty for a whole city. */
+  cells: CellCoverInfo[]
 }
 
 /** Every step of a case's evidence. */
@@ -673,6 +723,16 @@ export interface OfferInfo {
   obstacles: ObstacleInfo[]
 }
 
+/** A valid outing that passed within 100 m of the cell's cropland. */
+export interface OutingNearInfo {
+  patrol_id: string
+  title: string
+  /** Empty where only units are told. */
+  name: string
+  started_at: string
+  ended_at: string
+}
+
 /** Posts of a kind of which a place has one only. */
 export interface OverlapInfo {
   division_code: string
@@ -806,6 +866,22 @@ export interface PaperVersionInfo {
   reason: string | null
   made_at: string
   made_name: string
+}
+
+/** A parcel of cropland, and by whom or what it was last seen. */
+export interface ParcelSeenInfo {
+  number: string
+  land_class_code: string
+  area_m2: number
+  division_code: string
+  cell_code: string | null
+  cell_name: string | null
+  /** GeoJSON, EPSG:4490. */
+  outline: Record<string, unknown>
+  last_at: string | null
+  days: number | null
+  is_blind: boolean
+  sights: SightInfo[]
 }
 
 /** A party (当事人) of a case. */
@@ -1135,6 +1211,18 @@ export interface SeveralInfo {
   post_nos: string[]
 }
 
+/** When one kind of source saw the parcel last. */
+export interface SightInfo {
+  /** patrol | visit | image | camera */
+  kind: string
+  /** None: never, as far as is known. */
+  at: string | null
+  days: number | null
+  /** Id of the outing, visit or comparison; camera/preset/lead. */
+  source: string | null
+  label: string
+}
+
 /** Where a sentence comes from. */
 export interface SourceInfo {
   /** Kind of layer; null where no layer speaks. */
@@ -1264,6 +1352,28 @@ export interface UncheckedInfo {
   en: string
   /** Names of the counties. */
   places: string[]
+}
+
+/** A division: sums over its cells. */
+export interface UnitCoverInfo {
+  code: string
+  name: string
+  /** Of the cells whose coverage was measured. */
+  cropland_m2: number
+  /** Within 100 m of valid tracks of the period. */
+  near_m2: number
+  /** Cropland in m² by the time since it was last seen: one entry a step, one beyond, one for never. */
+  ages_m2: number[]
+}
+
+/** A parcel by when it was last seen. */
+export interface UnseenInfo {
+  number: string
+  area_m2: number
+  /** None: never, as far as is known. */
+  last_at: string | null
+  days: number | null
+  lonlat: [number, number]
 }
 
 /** One warning or escalation told to a named person. */
