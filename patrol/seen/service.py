@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from foundation.access import Actor, require
 from foundation.calendar import Period
-from foundation.crs import STORAGE_EPSG, gauss_krueger_epsg, reproject
+from foundation.crs import STORAGE_EPSG, ellipsoidal_area_m2, gauss_krueger_epsg, reproject
 from foundation.divisions import divisions
 from foundation.errors import InvalidInput, NotFound
 from patrol.reports.ground.coverage import NEAR_M
@@ -204,40 +204,31 @@ def cell_view(
         raise NotFound("patrol.seen.no_cell", cell=cell_code)
     require(actor, "net.view", row["division_code"])
     outline = bytes(row["outline"])
+    fields = [shapely.from_wkb(wkb) for wkb in store.cell_cropland(session, cell_code)]
     local = gauss_krueger_epsg(float(shapely.from_wkb(outline).centroid.x))
-    fields = [
-        reproject(shapely.from_wkb(wkb), STORAGE_EPSG, local)
-        for wkb in store.cell_cropland(session, cell_code)
-    ]
-    crop = shapely.union_all(fields)
+    crop = shapely.union_all([reproject(shape, STORAGE_EPSG, local) for shape in fields])
     end = min(now, period.ends_at)
     outings = store.outings_near(session, outline, period.starts_at, end, reach_deg=NEAR_M / DEGREE_M)
-    belt = _belt(outings, local)
+    lines = _lines(outings, local)
+    belt = shapely.union_all(shapely.buffer(lines, NEAR_M, quad_segs=8))
     near, rest = shapely.intersection(crop, belt), shapely.difference(crop, belt)
-    passed = [
-        row
-        for row, line in zip(outings, _lines(outings, local), strict=True)
-        if line.distance(crop) <= NEAR_M
-    ]
+    # The share is the plane's, areas are the ellipsoid's.
+    cropland_m2 = sum(ellipsoidal_area_m2(shape) for shape in fields)
+    share = near.area / crop.area if crop.area else None
     return CellView(
         cell_code,
         row["name"],
         row["division_code"],
         period.label,
-        crop.area,
-        near.area,
-        near.area / crop.area if crop.area else None,
+        cropland_m2,
+        cropland_m2 * (share or 0.0),
+        share,
         _told(near, local),
         _told(rest, local),
         tuple(
-            OutingNear(
-                one["patrol_id"],
-                one["title"],
-                one["name"] if names else "",
-                one["started_at"],
-                one["ended_at"],
-            )
-            for one in passed
+            _passed(one, names=names)
+            for one, line in zip(outings, lines, strict=True)
+            if line.distance(crop) <= NEAR_M
         ),
         tuple(
             Unseen(one["number"], one["area_m2"], one["last_at"], (one["lon"], one["lat"]))
@@ -318,8 +309,9 @@ def _lines(outings: Sequence[RowMapping], local: int) -> list[BaseGeometry]:
     return [reproject(shapely.GeometryCollection(parts), STORAGE_EPSG, local) for parts in found]
 
 
-def _belt(outings: Sequence[RowMapping], local: int) -> BaseGeometry:
-    return shapely.union_all(shapely.buffer(_lines(outings, local), NEAR_M, quad_segs=8))
+def _passed(row: RowMapping, *, names: bool) -> OutingNear:
+    name = row["name"] if names else ""
+    return OutingNear(row["patrol_id"], row["title"], name, row["started_at"], row["ended_at"])
 
 
 def _told(shape: BaseGeometry, local: int) -> BaseGeometry:
