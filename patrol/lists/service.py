@@ -97,6 +97,7 @@ def list_patches(
         sort=sort,
         limit=limit,
         after=after,
+        now=now,
     )
     shown = rows[:limit]
     following = None
@@ -122,7 +123,7 @@ def patch_row(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) 
         ``patrol.case.not_found``.
     """
     require(actor, "patch.view")
-    row = list_store.one_patch(session, patch_id)
+    row = list_store.one_patch(session, patch_id, now)
     if row is None:
         raise NotFound("patrol.case.not_found", patch_id=str(patch_id))
     return _patch_row(row, now)

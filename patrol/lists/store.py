@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from foundation.divisions import divisions
 from foundation.errors import InvalidInput
 from patrol.lists.views import PatchFilter
+from patrol.net.store import answering
 
 SORTS: dict[str, tuple[str, str, bool]] = {
     "-severity": ("o.severity", "int", True),
@@ -32,12 +33,12 @@ SORTS: dict[str, tuple[str, str, bool]] = {
 }
 """Sort key -> expression, type, whether it descends. The number ends every order, so that it is total."""
 LIMIT_MAX = 500
-COLUMNS = """
+COLUMNS = f"""
     o.patch_id, o.number, o.division_code, o.change_class, o.area_m2, o.basic_farmland_m2, o.cropland_m2,
     o.state, o.display_state, o.version, o.due_at, o.updated_at, o.suggestion, o.severity,
     CASE WHEN o.verdict_kind IS NULL THEN o.suggested_violation_code
          ELSE o.verdict_violation_code END AS violation_code,
-    coalesce(nullif(owner.holder_name, ''), owner.deputy_name, owner.title) AS owner_name,
+    {answering("owner", "(CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai')::date")} AS owner_name,
     ST_X(at_point) AS lon, ST_Y(at_point) AS lat,
     ST_XMin(o.geometry) AS west, ST_YMin(o.geometry) AS south,
     ST_XMax(o.geometry) AS east, ST_YMax(o.geometry) AS north
@@ -64,6 +65,7 @@ def list_patches(
     sort: str,
     limit: int,
     after: Keyset | None,
+    now: datetime,
 ) -> list[RowMapping]:
     """One page, and one row more where there is a next page."""
     if sort not in SORTS:
@@ -82,13 +84,13 @@ def list_patches(
         f"SELECT {COLUMNS}, CAST({expression} AS text) AS sort_value {FROM}"
         f" WHERE {' AND '.join(where)} ORDER BY {expression} {direction}, o.number LIMIT :limit"
     )
-    return list(session.execute(statement, {**values, "limit": limit + 1}).mappings())
+    return list(session.execute(statement, {**values, "limit": limit + 1, "now": now}).mappings())
 
 
-def one_patch(session: Session, patch_id: UUID) -> RowMapping | None:
+def one_patch(session: Session, patch_id: UUID, now: datetime) -> RowMapping | None:
     """The list row of one patch."""
     statement = text(f"SELECT {COLUMNS} {FROM} WHERE o.patch_id = :patch_id")
-    return session.execute(statement, {"patch_id": patch_id}).mappings().one_or_none()
+    return session.execute(statement, {"patch_id": patch_id, "now": now}).mappings().one_or_none()
 
 
 def patch_id_by_number(session: Session, number: str) -> UUID | None:

@@ -52,6 +52,24 @@ STANDING = """
     )
 """
 """Who stands in each post on ``:today``: the same rule as `standing_in` below, where SQL asks it."""
+
+
+def answering(post: str, day: str) -> str:
+    """SQL of whoever stands in a post on a day, else the post itself: the rule of `holder_of`.
+
+    Parameters
+    ----------
+    post, day : str
+        Alias of the row of ``post``; expression of the day.
+    """
+    return (
+        f"coalesce((SELECT coalesce(w.stand_in_name, {post}.deputy_name, {post}.title) FROM post_absence w"
+        f" WHERE w.post_id = {post}.post_id AND w.person_name = {post}.holder_name AND NOT w.is_cancelled"
+        f" AND {day} BETWEEN w.starts_on AND w.ends_on ORDER BY w.recorded_at DESC, w.absence_id LIMIT 1),"
+        f" nullif({post}.holder_name, ''), {post}.deputy_name, {post}.title)"
+    )
+
+
 STATED = (
     "WITH stated AS (SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[])) AS s (post_id, day))"
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,11 @@ class Scope:
     def end(self) -> datetime:
         """The period's end, or now within a running one."""
         return min(self.as_of, self.period.ends_at)
+
+    @property
+    def last_day(self) -> date:
+        """The last day of which it speaks, in Shanghai."""
+        return min(self.as_of.astimezone(SHANGHAI).date(), self.period.last)
 
 
 def load_ledger(session: Session, scope: Scope, period: Period) -> Ledger:
@@ -196,7 +201,7 @@ def gather(session: Session, actor: Actor, scope: Scope, *, kind: str, number: s
     moves = store.moves(session, prefix, period.starts_at, scope.end)
     leads = store.leads_by_source(session, prefix, period.starts_at, scope.end)
     unlawful = _numbers(moves, "confirm_unlawful")
-    by_id = store.patches_by_ids(session, sorted({str(row["patch_id"]) for row in moves}))
+    by_id = store.patches_by_ids(session, sorted({str(row["patch_id"]) for row in moves}), scope.last_day)
     taken = [row for row in by_id.values() if row["number"] in unlawful]
     overdue = _overdue(session, ledger, scope)
     stopped = store.stopped_visits(session, prefix, period.starts_at, scope.end)
@@ -283,7 +288,7 @@ def _entered(moves: Sequence[RowMapping], state: str) -> list[str]:
 def _overdue(session: Session, ledger: Ledger, scope: Scope) -> list[Facts]:
     """Steps open and overdue at the end of the period, longest overdue first."""
     late = [step for step in ledger.steps if _is_open(step, scope.end) and step.due_at < scope.end]
-    patches = store.patches_by_ids(session, [str(step.patch_id) for step in late])
+    patches = store.patches_by_ids(session, [str(step.patch_id) for step in late], scope.last_day)
     states = transitions().states
     shows_persons = ranking_policy().ranks_persons[scope.profile]
     rows = []

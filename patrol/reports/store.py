@@ -12,6 +12,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
 from foundation.divisions import LEVEL_DIGITS
+from patrol.net.store import answering
 from patrol.reports.indicators import Decision, Outing, Rectification, Step, Verification
 from patrol.tables import BulletinRow
 
@@ -237,14 +238,14 @@ def stopped_visits(session: Session, prefix: str, begin: datetime, end: datetime
     )
 
 
-def patches_by_ids(session: Session, patch_ids: Sequence[str]) -> dict[str, RowMapping]:
-    """What lists and typical cases say of patches."""
+def patches_by_ids(session: Session, patch_ids: Sequence[str], on: date) -> dict[str, RowMapping]:
+    """What lists and typical cases say of patches, with who stands in the owner's post on a day."""
     rows = _all(
         session,
         "SELECT o.patch_id, o.number, o.division_code, o.change_class, o.area_m2, o.basic_farmland_m2,"
         " o.cropland_m2, o.state, o.severity, coalesce(o.verdict_violation_code, o.suggested_violation_code)"
         " AS violation_code, o.due_at, o.before_at, o.after_at,"
-        " coalesce(nullif(post.holder_name, ''), post.deputy_name, post.title) AS owner_name,"
+        f" {answering('post', 'CAST(:day AS date)')} AS owner_name,"
         " post.title AS owner_title,"
         " (SELECT l.before_chip_sha256 FROM patch_lead pl JOIN lead l USING (lead_id)"
         "  WHERE pl.patch_id = o.patch_id AND pl.detached_at IS NULL AND l.before_chip_sha256 IS NOT NULL"
@@ -255,6 +256,7 @@ def patches_by_ids(session: Session, patch_ids: Sequence[str]) -> dict[str, RowM
         " FROM patch_overview o LEFT JOIN post ON post.post_id = o.owner_post_id"
         " WHERE o.patch_id = ANY(CAST(:ids AS uuid[])) ORDER BY o.number",
         ids=list(patch_ids),
+        day=on,
     )
     return {str(row["patch_id"]): row for row in rows}
 

@@ -37,6 +37,7 @@ from patrol.cases.progress import clock_of_case, clocks_in
 from patrol.cases.reasons import reason_name
 from patrol.cases.stages import StageClock, pause_rules
 from patrol.cases.tables import ObjectionRow, PauseRow, WarningRow, WatchRow
+from patrol.dispatching import service as dispatching
 from patrol.net import service as net
 from patrol.net.posts import holder_of
 from patrol.tables import CaseEventRow, CaseRow
@@ -87,6 +88,7 @@ def case_file(session: Session, actor: Actor, patch_id: UUID, *, now: datetime) 
         watch=tuple(_watch(row) for row in dossier_store.watch_of(session, patch_id)),
         verbs=verbs,
         barred=tuple(BarredMove(move.action, move.zh) for move in transitions().barred(situation, **who)),
+        help=dispatching.helps_with(session, patch_id),
     )
 
 

@@ -7,6 +7,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from patrol.dispatching.views import HelpView
+
 
 @dataclass(frozen=True, slots=True)
 class ClockView:
@@ -179,3 +181,5 @@ class CaseFile:
     watch: tuple[WatchView, ...]
     verbs: tuple[str, ...]
     barred: tuple[BarredMove, ...]
+    help: HelpView | None
+    """Who helps, where the patch lies in two cells."""

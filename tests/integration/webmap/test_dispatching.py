@@ -135,6 +135,8 @@ def test_a_helper_of_another_village_sees_the_patch_and_adds_to_its_evidence(
     assert (view["helper_id"], view["patch_number"]) == (str(named["helper_id"]), patch["number"])
     assert view["outline"]["type"] == "MultiPolygon"
     assert [row["helper_id"] for row in desk.get("/api/v1/dispatch-helps").json()] == [view["helper_id"]]
+    told = desk.get(f"/api/v1/patches/{patch['patch_id']}/case").json()["help"]
+    assert (told["helper_id"], told["helper_title"]) == (view["helper_id"], view["helper_title"])
 
     data = photo()
     headers = {

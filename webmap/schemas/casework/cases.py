@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from webmap.schemas.basics import Answer, Body, Geometry, Moment
+from webmap.schemas.net.dispatching import HelpInfo
 
 Duty = Literal["bureau", "party", "limit"]
 
@@ -159,6 +160,7 @@ class CaseFileInfo(Answer):
     barred: list[ReasonInfo] = Field(
         description="Moves possible now that the two-person rule keeps for somebody else than the caller."
     )
+    help: HelpInfo | None = Field(description="Who helps, where the patch lies in two cells.")
 
 
 class ObjectionList(Answer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -14,6 +14,7 @@ from sqlalchemy import text
 from foundation.errors import Conflict, InvalidInput, LandwardenError, NotAllowed, NotFound
 from patrol import service
 from patrol.cases.succession import leave_all_posts, ownerless, vacate_post
+from patrol.lists import service as lists
 from patrol.net import service as net_service
 from patrol.net.posts import HEADS
 from patrol.staffing import answers
@@ -188,6 +189,30 @@ def test_open_work_goes_to_the_stand_in_and_comes_back(net: Net) -> None:
         "SELECT count(*) FROM case_event WHERE patch_id = :id AND action = 'reassign'", id=patch_id
     )
     assert moved[0]["count"] == 3
+
+
+def test_lists_name_whoever_stands_in_not_whoever_is_on_leave(net: Net) -> None:
+    patch_id = net.add_patch()
+    net.do("county", service.dispatch, patch_id, post_id=net.post("T-1"))
+
+    def owner() -> str:
+        page = net.do("county", service.list_patches, service.PatchFilter())
+        (row,) = [row for row in page.items if row.patch_id == patch_id]  # type: ignore[attr-defined]
+        one = net.do("county", lists.patch_row, patch_id)
+        assert one.owner_name == row.owner_name  # type: ignore[attr-defined]
+        return str(row.owner_name)
+
+    assert owner() == "所长甲"
+    today = net.clock().date()
+    leave = Leave("leave", today, today + timedelta(days=1), stand_in_name="代班乙")
+    (absence,) = net.do("county", staffing.take_leave, net.post("T-1"), leave).absences
+    assert owner() == "代班乙"
+    net.do("county", staffing.end_leave, absence.absence_id, back_on=today)
+    assert owner() == "所长甲"
+    net.do("county", staffing.take_leave, net.post("T-1"), Leave("sick", today, today))
+    assert owner() == "所长乙"  # the deputy
+    net.at(2026, today.month, today.day + 1, 8, 0)
+    assert owner() == "所长甲"
 
 
 def test_a_post_is_handed_over_with_its_work_and_its_history(net: Net) -> None:

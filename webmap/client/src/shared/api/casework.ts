@@ -107,6 +107,8 @@ export interface CaseFileInfo {
   verbs: string[]
   /** Moves possible now that the two-person rule keeps for somebody else than the caller. */
   barred: ReasonInfo[]
+  /** Who helps, where the patch lies in two cells. */
+  help: HelpInfo | null
 }
 
 /** Papers of a case: what there is, what may be drafted, of whom they speak. */

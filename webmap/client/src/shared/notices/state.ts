@@ -42,6 +42,17 @@ export interface Preferences {
   language: 'zh' | 'en'
 }
 
+/** A message that was given up. */
+export interface Undelivered {
+  message_id: string
+  channel: string
+  target: string
+  tries: number
+  fault: string
+  created_at: string
+  ended_at: string
+}
+
 const EMPTY: NoticeList = { unread_count: 0, items: [] }
 export const notices = ref<NoticeList>(EMPTY)
 
@@ -61,6 +72,8 @@ export const noticesApi = {
       },
     }),
   addDevice: (endpoint: string, name: string) => request<unknown>('/notices/devices', { method: 'POST', body: { endpoint, name } }),
+  undelivered: () => request<{ items: Undelivered[] }>('/notices/undelivered'),
+  retry: (id: string) => request<Undelivered>(`/notices/undelivered/${id}/retry`, { method: 'POST' }),
   endDevice: (id: string) => request<void>(`/notices/devices/${id}`, { method: 'DELETE' }),
 }
 

@@ -30,6 +30,10 @@ const words = dictionary(
     saved: '已保存。',
     test: '发送测试通知',
     tested: '测试通知将在一分钟左右送达。',
+    undelivered: '未送达的消息',
+    undelivered_none: '没有未送达的消息。',
+    undelivered_why: '{at} 停发，已试 {n} 次：{fault}',
+    undelivered_retry: '重发',
   },
   {
     title: 'Notices',
@@ -60,6 +64,10 @@ const words = dictionary(
     saved: 'Saved.',
     test: 'Send a test notice',
     tested: 'The test notice arrives in about a minute.',
+    undelivered: 'Messages not delivered',
+    undelivered_none: 'Every message was delivered.',
+    undelivered_why: 'given up {at} after {n} tries: {fault}',
+    undelivered_retry: 'Try again',
   },
 )
 
