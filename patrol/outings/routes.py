@@ -1,4 +1,4 @@
-"""The order of an outing: fewest tasks too late, then the shortest way; exact, for the stops of one day."""
+"""One outing: which tasks go together, in which order, and when each is reached."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from foundation.crs import distance_m
+from patrol.outings.ordering import best_order
 
 POLICY_FILE = Path(__file__).resolve().parents[2] / "data" / "policies" / "outings.toml"
 Lonlat = tuple[float, float]
@@ -55,19 +56,18 @@ class Stop(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Stops in order, and the way back to the start."""
+    """Stops in order, and the way back to the start.
+
+    Attributes
+    ----------
+    is_proven : bool
+        No order is better; else none was found with the effort that one answer is worth.
+    """
 
     stops: tuple[Stop, ...]
     length_m: float
     back_at: datetime
-
-
-class _Label(NamedTuple):
-    """A way to stand at one stop after a set of stops: not beaten in lateness and length at once."""
-
-    late: int
-    length_m: float
-    order: tuple[int, ...]
+    is_proven: bool
 
 
 @lru_cache(maxsize=1)
@@ -95,69 +95,30 @@ def plan_route(tasks: Sequence[Task], start: Lonlat, now: datetime, policy: Outi
     """Order of all given tasks from a start and back to it.
 
     First as few as possible are reached after their deadline, then the way, with the way back, is as short as
-    possible. Exact: dynamic programming over sets of stops that keeps every pair of lateness and length which
-    no other beats in both.
+    possible. The same tasks give the same order, however they are listed.
 
     Parameters
     ----------
-    tasks : sequence of Task
-        At most ``policy.stops_max``: the work doubles with every stop.
     start : tuple of float
         Longitude, latitude, degrees, EPSG:4490.
-
-    References
-    ----------
-    Held and Karp (1962), A Dynamic Programming Approach to Sequencing Problems.
     """
     tasks = sorted(tasks, key=lambda task: (task.due_at, task.assignment_id))
     if not tasks:
-        return Route((), 0.0, now)
-    places = [task.lonlat for task in tasks]
-    out_m = [policy.way_m(start, place) for place in places]
+        return Route((), 0.0, now, is_proven=True)
+    places = [start, *(task.lonlat for task in tasks)]
     ways_m = [[policy.way_m(a, b) for b in places] for a in places]
-    level: dict[tuple[int, int], list[_Label]] = {}
-    for index in range(len(tasks)):
-        late = _is_late(tasks[index], 1, out_m[index], now, policy)
-        level[1 << index, index] = [_Label(int(late), out_m[index], (index,))]
-    for count in range(2, len(tasks) + 1):
-        level = _longer(level, tasks, ways_m, count=count, now=now, policy=policy)
-    best = min(
-        (label.late, label.length_m + out_m[last], label.order)
-        for (_, last), labels in level.items()
-        for label in labels
+    found = best_order(
+        [[round(way_m * 1000) for way_m in row] for row in ways_m],
+        [[_ms(policy.travel(way_m)) for way_m in row] for row in ways_m],
+        visit=_ms(timedelta(minutes=policy.visit_minutes)),
+        due=[_ms(task.due_at - now) for task in tasks],
     )
-    return _told(best[2], tasks, start, now=now, policy=policy)
+    order = [place - 1 for place in found.places]
+    return _told(order, tasks, start, now=now, policy=policy, is_proven=found.is_proven)
 
 
-def _longer(
-    level: dict[tuple[int, int], list[_Label]],
-    tasks: Sequence[Task],
-    ways_m: Sequence[Sequence[float]],
-    *,
-    count: int,
-    now: datetime,
-    policy: OutingPolicy,
-) -> dict[tuple[int, int], list[_Label]]:
-    """All ways with one stop more."""
-    found: dict[tuple[int, int], list[_Label]] = {}
-    for (seen, last), labels in level.items():
-        for index, task in enumerate(tasks):
-            if seen & (1 << index):
-                continue
-            into = found.setdefault((seen | 1 << index, index), [])
-            for label in labels:
-                length_m = label.length_m + ways_m[last][index]
-                late = label.late + _is_late(task, count, length_m, now, policy)
-                into.append(_Label(late, length_m, (*label.order, index)))
-    return {key: _unbeaten(labels) for key, labels in found.items()}
-
-
-def _unbeaten(labels: list[_Label]) -> list[_Label]:
-    kept: list[_Label] = []
-    for label in sorted(labels):
-        if not kept or label.length_m < kept[-1].length_m:
-            kept.append(label)
-    return kept
+def _ms(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
 
 
 def _arrival(count: int, length_m: float, now: datetime, policy: OutingPolicy) -> datetime:
@@ -165,12 +126,14 @@ def _arrival(count: int, length_m: float, now: datetime, policy: OutingPolicy) -
     return now + policy.travel(length_m) + timedelta(minutes=policy.visit_minutes) * (count - 1)
 
 
-def _is_late(task: Task, count: int, length_m: float, now: datetime, policy: OutingPolicy) -> bool:
-    return _arrival(count, length_m, now, policy) > task.due_at
-
-
 def _told(
-    order: Sequence[int], tasks: Sequence[Task], start: Lonlat, *, now: datetime, policy: OutingPolicy
+    order: Sequence[int],
+    tasks: Sequence[Task],
+    start: Lonlat,
+    *,
+    now: datetime,
+    policy: OutingPolicy,
+    is_proven: bool,
 ) -> Route:
     stops: list[Stop] = []
     at, length_m = start, 0.0
@@ -182,4 +145,4 @@ def _told(
         stops.append(Stop(task, leg_m, arrives_at, arrives_at > task.due_at))
     home_m = policy.way_m(at, start)
     back_at = _arrival(len(stops) + 1, length_m + home_m, now, policy)
-    return Route(tuple(stops), length_m + home_m, back_at)
+    return Route(tuple(stops), length_m + home_m, back_at, is_proven)

@@ -49,6 +49,8 @@ class Outing:
     back_at: datetime
     left: int
     """Open tasks on site that are left for another outing."""
+    is_proven: bool
+    """No order is better; else none was found in the time that one answer is worth."""
 
 
 def next_outing(session: Session, actor: Actor, *, now: datetime, start: Lonlat | None = None) -> Outing:
@@ -72,7 +74,7 @@ def next_outing(session: Session, actor: Actor, *, now: datetime, start: Lonlat 
     chosen = bundle(tasks, policy)
     begin, kind = _start(session, actor, start, chosen)
     if begin is None:
-        return Outing(now, None, kind, (), (), 0.0, now, 0)
+        return Outing(now, None, kind, (), (), 0.0, now, 0, is_proven=True)
     route = plan_route(chosen, begin, now, policy)
     stops = tuple(
         OutingStop(place, views[stop.task.assignment_id], stop.leg_m, stop.arrives_at, stop.is_late)
@@ -80,7 +82,9 @@ def next_outing(session: Session, actor: Actor, *, now: datetime, start: Lonlat 
     )
     line = (begin, *(stop.task.lonlat for stop in route.stops), begin) if stops else ()
     left = len(tasks) - len(stops)
-    return Outing(now, begin, kind, stops, line, route.length_m, route.back_at, left)
+    return Outing(
+        now, begin, kind, stops, line, route.length_m, route.back_at, left, is_proven=route.is_proven
+    )
 
 
 def _start(

@@ -30,4 +30,5 @@ class OutingInfo(Answer):
     line: list[Lonlat] = Field(description="Start, stops, start.")
     length_m: float = Field(description="Straight lines times a detour; there and back.")
     back_at: Moment
+    is_proven: bool = Field(description="No order is better; else none was found in the time it is worth.")
     left: int = Field(description="Open tasks on site that are left for another outing.")
