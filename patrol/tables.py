@@ -200,11 +200,14 @@ class EvidenceRow(Base):
     """One piece of evidence with its custody: hashes at capture and on receipt, claims of position."""
 
     __tablename__ = "evidence"
+    __table_args__ = (CheckConstraint("patch_id IS NOT NULL OR finding_id IS NOT NULL", name="parent"),)
 
     evidence_id: Mapped[UUID] = mapped_column(primary_key=True)
     visit_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit.visit_id"), index=True)
     """None: brought in at the office, to the case itself."""
-    patch_id: Mapped[UUID] = mapped_column(ForeignKey("patch.patch_id"), index=True)
+    finding_id: Mapped[UUID | None] = mapped_column(ForeignKey("finding.finding_id"), index=True)
+    """Of an officer's round; the patch is then the one that the finding's lead belongs to, if any."""
+    patch_id: Mapped[UUID | None] = mapped_column(ForeignKey("patch.patch_id"), index=True)
     division_code: Mapped[str] = mapped_column(String(12))
     kind: Mapped[str] = mapped_column(Text)
     """photo | drone_photo | video | audio | track | chip | document | statement"""
@@ -259,6 +262,34 @@ class PatrolRow(Base):
     """Trust in the track, 0 to 1; None where no track was kept."""
     doubts: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
     """What takes from the trust, in words; for people to look at."""
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    walker_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.account_id"), index=True)
+    """Who walked: the holder, the deputy or a stand-in. None: brought in with a list of outings."""
+    walker_name: Mapped[str | None] = mapped_column(Text)
+
+
+class FindingRow(Base):
+    """What an officer found on a round, as it was told; what came of it stands with its lead."""
+
+    __tablename__ = "finding"
+
+    finding_id: Mapped[UUID] = mapped_column(primary_key=True)
+    patrol_id: Mapped[UUID | None] = mapped_column(index=True)
+    """The outing of which it is; no foreign key, for that one may arrive later."""
+    lead_id: Mapped[UUID] = mapped_column(ForeignKey("lead.lead_id"), unique=True)
+    division_code: Mapped[str] = mapped_column(String(12), index=True)
+    category: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(Text)
+    found_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    device_counter: Mapped[int] = mapped_column(Integer)
+    place: Mapped[Any] = mapped_column(Geometry("POINT", srid=4490))
+    radius_m: Mapped[float] = mapped_column(Float)
+    own_place: Mapped[Any | None] = mapped_column(Geometry("POINT", srid=4490))
+    """Where the finder stood, if the place was moved on the map."""
+    accuracy_m: Mapped[float] = mapped_column(Float)
+    by_id: Mapped[UUID] = mapped_column(ForeignKey("account.account_id"), index=True)
+    by_name: Mapped[str] = mapped_column(Text)
     body_sha256: Mapped[str] = mapped_column(String(64))
 
 

@@ -115,19 +115,22 @@ def bundle_files(runtime: Runtime, file: CaseFile) -> dict[str, Content]:
 
 
 def apply_arrived(runtime: Runtime) -> int:
-    """Record evidence that still waits although its visit has come, each as its sender; returns how many."""
+    """Record evidence that still waits although its visit or finding has come, each as its sender; how many.
+
+    A finding may lie just beyond its finder's ground: there the platform writes what the sender does.
+    """
     from patrol.visits import store
     from patrol.visits.receiving import apply_held
 
     with runtime.database.transaction(runtime.system) as session:
         waiting = [
-            (visit_id, accounts.actor_of_account(session, sender))
-            for visit_id, sender in store.parents_arrived(session, SWEPT_AT_ONCE)
+            (parent_id, accounts.actor_of_account(session, sender), is_finding)
+            for parent_id, sender, is_finding in store.parents_arrived(session, SWEPT_AT_ONCE)
         ]
     done = 0
-    for visit_id, sender in waiting:
-        with runtime.database.transaction(sender) as session:
-            done += apply_held(session, sender, visit_id, blobs=runtime.blobs, now=runtime.clock())
+    for parent_id, sender, is_finding in waiting:
+        with runtime.database.transaction(runtime.system if is_finding else sender) as session:
+            done += apply_held(session, sender, parent_id, blobs=runtime.blobs, now=runtime.clock())
     return done
 
 

@@ -267,6 +267,7 @@ def step_view(row: CustodyEventRow) -> CustodyStep:
 PLAIN_FIELDS = (
     "evidence_id",
     "visit_id",
+    "finding_id",
     "patch_id",
     "kind",
     "title",

@@ -54,7 +54,8 @@ class EvidenceDetail:
 
     evidence_id: UUID
     visit_id: UUID | None
-    patch_id: UUID
+    finding_id: UUID | None
+    patch_id: UUID | None
     kind: str
     kind_name: str
     title: str | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -56,6 +56,8 @@ class PatrolRecorded:
     is_valid: bool
     reasons: tuple[dict[str, object], ...]
     doubts: tuple[dict[str, object], ...] = ()
+    findings: int = 0
+    """How many have arrived so far; one may come before its outing, or after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class OwnPatrol:
     reasons: tuple[dict[str, object], ...]
     doubts: tuple[dict[str, object], ...]
     keeps_track: bool
+    findings: int
 
 
 @dataclass
@@ -149,6 +152,8 @@ def own_patrols(session: Session, actor: Actor, *, first: date, last: date) -> l
         raise InvalidInput("patrol.patrol.bad_days", first=first.isoformat(), last=last.isoformat())
     begin = datetime.combine(first, time(0), SHANGHAI)
     end = datetime.combine(last + timedelta(days=1), time(0), SHANGHAI)
+    found = store.patrols_of(session, actor.post_ids, begin, end)
+    findings = store.findings_of(session, [row.patrol_id for row, _ in found])
     return [
         OwnPatrol(
             row.patrol_id,
@@ -164,8 +169,9 @@ def own_patrols(session: Session, actor: Actor, *, first: date, last: date) -> l
             tuple(row.reasons),
             tuple(row.doubts),
             keeps_track=row.track is not None,
+            findings=findings.get(row.patrol_id, 0),
         )
-        for row, title in store.patrols_of(session, actor.post_ids, begin, end)
+        for row, title in found
     ]
 
 
@@ -204,6 +210,8 @@ def record_patrols(
     for outing, row in zip(
         outings, _assessed(session, outings, grounds or GroundBook(), profile), strict=True
     ):
+        if actor.role != "system":
+            row.walker_id, row.walker_name = actor.account_id, actor.name
         session.add(row)
         facts = {"is_valid": row.is_valid, "body_sha256": outing.digest, "post_no": outing.post.post_no}
         subject = ("patrol", row.patrol_id)
@@ -212,7 +220,8 @@ def record_patrols(
             row.patrol_id, True, row.is_valid, tuple(row.reasons), tuple(row.doubts)
         )
     session.flush()
-    return [answers[body.patrol_id] for body in bodies]
+    findings = store.findings_of(session, list(answers))
+    return [replace(answers[body.patrol_id], findings=findings.get(body.patrol_id, 0)) for body in bodies]
 
 
 def _sorted_out(

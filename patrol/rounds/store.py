@@ -50,6 +50,18 @@ def patrols_of(
     return [(row, title) for row, title in session.execute(statement)]
 
 
+def findings_of(session: Session, patrol_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many findings each outing has; of the one who walked it, where that is known."""
+    rows = session.execute(
+        text(
+            "SELECT p.patrol_id, count(*) AS findings FROM patrol p JOIN finding f USING (patrol_id)"
+            " WHERE p.patrol_id = ANY(:ids) AND (p.walker_id IS NULL OR f.by_id = p.walker_id) GROUP BY 1"
+        ),
+        {"ids": list(patrol_ids)},
+    )
+    return {row.patrol_id: row.findings for row in rows}
+
+
 def ground_of(session: Session, division_code: str) -> BaseGeometry | None:
     """Ground that a post of a division walks: its grid cells, else the outline of the division.
 

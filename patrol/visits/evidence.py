@@ -24,6 +24,7 @@ DEFAULT_KINDS: Mapping[str, str] = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "document",
 }
 """What a file is where nobody says."""
+IDS = ("evidence_id", "visit_id", "patch_id", "finding_id")
 ISO_MEDIA = ((4, b"ftyp"),)
 MAGIC: Mapping[str, tuple[tuple[tuple[int, bytes], ...], ...]] = {
     "image/jpeg": (((0, b"\xff\xd8\xff"),),),
@@ -58,8 +59,8 @@ class EvidenceClaim:
 
     Attributes
     ----------
-    visit_id : UUID or None
-        None where it is brought in at the office, to ``patch_id``.
+    visit_id, finding_id : UUID or None
+        What it was taken for; neither where it is brought in at the office, to ``patch_id``.
     lonlat : (float, float) or None
         Degrees in ``coord_source``.
     bearing_deg, fov_deg : float or None
@@ -92,6 +93,12 @@ class EvidenceClaim:
     device: str | None = None
     sm3: str | None = None
     patch_id: UUID | None = None
+    finding_id: UUID | None = None
+
+    @property
+    def parent_id(self) -> UUID | None:
+        """The visit or finding that it waits for."""
+        return self.visit_id or self.finding_id
 
 
 def check_claim(claim: EvidenceClaim, *, head: bytes, size: int) -> str:
@@ -143,7 +150,7 @@ def kind_name(kind: str, language: str = "zh") -> str:
 def claim_to_plain(claim: EvidenceClaim) -> dict[str, Any]:
     """JSON values of a claim, from which `claim_from_plain` makes it again."""
     plain = {name: getattr(claim, name) for name in EvidenceClaim.__slots__}
-    for name in ("evidence_id", "visit_id", "patch_id"):
+    for name in IDS:
         plain[name] = str(plain[name]) if plain[name] else None
     return plain | {
         "captured_at": claim.captured_at.isoformat(),
@@ -154,7 +161,7 @@ def claim_to_plain(claim: EvidenceClaim) -> dict[str, Any]:
 def claim_from_plain(plain: Mapping[str, Any]) -> EvidenceClaim:
     """The claim that was stored."""
     values = dict(plain)
-    for name in ("evidence_id", "visit_id", "patch_id"):
+    for name in IDS:
         values[name] = UUID(values[name]) if values.get(name) else None
     values["captured_at"] = datetime.fromisoformat(values["captured_at"])
     values["lonlat"] = tuple(values["lonlat"]) if values.get("lonlat") else None

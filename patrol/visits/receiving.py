@@ -16,12 +16,12 @@ from foundation.blobs import Blob, BlobStore
 from foundation.errors import Conflict, InvalidInput, LandwardenError, NotFound
 from foundation.ids import uuid7
 from patrol.cases import store as cases
-from patrol.tables import EvidenceRow, VisitRow
+from patrol.tables import EvidenceRow
 from patrol.visits import custody, store
 from patrol.visits.evidence import EvidenceClaim, check_claim, claim_from_plain, claim_to_plain
 from patrol.visits.pictures import Picture, look_at
 from patrol.visits.plausibility import Assessment, Capture, FileClaims, assess, evidence_policy
-from patrol.visits.store import PatchPlace
+from patrol.visits.store import FindingPlace, PatchPlace
 from patrol.visits.tables import CaptureNonceRow, HeldSubmissionRow
 from patrol.visits.visits import to_storage
 
@@ -43,6 +43,13 @@ class Recorded(NamedTuple):
     plausibility: float | None = None
 
 
+class Parent(NamedTuple):
+    """What a file belongs to: the place, and when its sender was there by the phone's clock, if on site."""
+
+    place: PatchPlace | FindingPlace
+    on_site_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     """A checked file and what it belongs to."""
@@ -50,8 +57,7 @@ class Intake:
     claim: EvidenceClaim
     blob: Blob
     kind: str
-    place: PatchPlace
-    visit: VisitRow | None
+    parent: Parent
     received_at: datetime
 
 
@@ -74,30 +80,30 @@ def record_evidence(
 ) -> Recorded:
     """Store a piece of evidence: bytes by their hash, custody step by step, doubts with their reasons.
 
-    What belongs to a visit that has not arrived is held in the backlog and recorded when the visit comes.
+    What belongs to a visit or finding that has not arrived is held in the backlog until that comes.
 
     Raises
     ------
     InvalidInput
         ``patrol.evidence.hash_mismatch``: what arrived is not what the phone hashed; nothing is kept.
-        ``patrol.evidence.no_parent``: it names neither a visit nor a patch.
+        ``patrol.evidence.no_parent``: it names neither a visit nor a finding nor a patch.
         Or a code of `patrol.visits.evidence.check_claim`.
     NotFound
         ``patrol.case.not_found``: the patch does not exist or lies outside the area.
     Conflict
         ``patrol.evidence.other_body``: another file under the same id; `keep_other_body` keeps both.
     """
-    require(actor, "visit.record" if claim.visit_id else "evidence.add")
+    require(actor, _right(claim))
     cases.lock_key(session, f"evidence/{claim.evidence_id}")
     known = _known(session, actor, claim)
     if known is not None:
         return known
-    place, visit = _parents(session, actor, claim)
+    parent = _parent(session, actor, claim)
     blob = blobs.put(data)
     kind = _checked(claim, blob, blobs)
-    if place is None:
+    if parent is None:
         return _hold(session, actor, claim, blob, now)
-    return _record(session, actor, Intake(claim, blob, kind, place, visit, now), blobs=blobs, now=now)
+    return _record(session, actor, Intake(claim, blob, kind, parent, now), blobs=blobs, now=now)
 
 
 def keep_other_body(
@@ -110,7 +116,7 @@ def keep_other_body(
     now: datetime,
 ) -> UUID:
     """Keep the second of two files under one id, for a person to compare; returns what it is held under."""
-    require(actor, "visit.record" if claim.visit_id else "evidence.add")
+    require(actor, _right(claim))
     blob = blobs.put(data)
     _checked(claim, blob, blobs)
     first = cases.find_evidence(session, claim.evidence_id)
@@ -154,24 +160,24 @@ def hold_other_body(
     return row.held_id
 
 
-def apply_held(session: Session, actor: Actor, visit_id: UUID, *, blobs: BlobStore, now: datetime) -> int:
-    """Record what the actor sent ahead of a visit; returns how many pieces.
+def apply_held(session: Session, actor: Actor, parent_id: UUID, *, blobs: BlobStore, now: datetime) -> int:
+    """Record what the actor sent ahead of a visit or a finding; returns how many pieces.
 
     Each is dated by when it was received. One that is refused now is settled as such, with the reason.
     """
     done = 0
-    for row in store.waiting_for(session, visit_id):
+    for row in store.waiting_for(session, parent_id):
         if row.by_id != actor.account_id:
             continue
         claim = claim_from_plain(row.claim)
         blob = Blob(row.sha256, row.size)
         try:
-            place, visit = _parents(session, actor, claim)
-            if place is None:
+            parent = _parent(session, actor, claim)
+            if parent is None:
                 continue
             kind = _checked(claim, blob, blobs)
             if _known(session, actor, claim) is None:
-                intake = Intake(claim, blob, kind, place, visit, row.received_at)
+                intake = Intake(claim, blob, kind, parent, row.received_at)
                 _record(session, actor, intake, blobs=blobs, now=now)
             row.outcome = "applied"
             done += 1
@@ -216,7 +222,8 @@ def _known(session: Session, actor: Actor, claim: EvidenceClaim) -> Recorded | N
     known = cases.find_evidence(session, claim.evidence_id)
     if known is not None:
         is_same = known.sha256 == claim.sha256 and known.visit_id == claim.visit_id
-        if not is_same or (claim.visit_id is None and known.patch_id != claim.patch_id):
+        is_same = is_same and known.finding_id == claim.finding_id
+        if not is_same or (claim.parent_id is None and known.patch_id != claim.patch_id):
             raise Conflict("patrol.evidence.other_body", evidence_id=str(claim.evidence_id))
         return Recorded(
             known.evidence_id,
@@ -231,10 +238,16 @@ def _known(session: Session, actor: Actor, claim: EvidenceClaim) -> Recorded | N
     return None
 
 
-def _parents(
-    session: Session, actor: Actor, claim: EvidenceClaim
-) -> tuple[PatchPlace | None, VisitRow | None]:
-    """Patch and visit that a claim belongs to; no patch where its visit has not arrived."""
+def _right(claim: EvidenceClaim) -> str:
+    if claim.finding_id:
+        return "patrol.record"
+    return "visit.record" if claim.visit_id else "evidence.add"
+
+
+def _parent(session: Session, actor: Actor, claim: EvidenceClaim) -> Parent | None:
+    """What a claim belongs to; None where its visit or finding has not arrived."""
+    if claim.finding_id is not None:
+        return _finding(session, actor, claim.finding_id)
     if claim.visit_id is None:
         if claim.patch_id is None:
             raise InvalidInput("patrol.evidence.no_parent", evidence_id=str(claim.evidence_id))
@@ -242,12 +255,22 @@ def _parents(
         if place is None:
             raise NotFound("patrol.case.not_found", patch_id=str(claim.patch_id))
         require(actor, "evidence.add", place.division_code)
-        return place, None
+        return Parent(place, None)
     visit = cases.find_visit(session, claim.visit_id)
     if visit is None:
-        return None, None
+        return None
     require(actor, "visit.record", visit.division_code)
-    return store.place_of_patch(session, visit.patch_id), visit
+    place = store.place_of_patch(session, visit.patch_id)
+    return Parent(place, visit.device_time) if place is not None else None
+
+
+def _finding(session: Session, actor: Actor, finding_id: UUID) -> Parent | None:
+    place = store.place_of_finding(session, finding_id)
+    if place is None:
+        return None
+    if place.by_id != actor.account_id:
+        raise NotFound("patrol.finding.not_found", finding_id=str(finding_id))
+    return Parent(place, place.found_at)
 
 
 def _checked(claim: EvidenceClaim, blob: Blob, blobs: BlobStore) -> str:
@@ -270,10 +293,11 @@ def _hold(session: Session, actor: Actor, claim: EvidenceClaim, blob: Blob, now:
         row = _held_row(
             actor, "evidence", claim.evidence_id, claim_to_plain(claim), blob, now, reason="no_parent"
         )
-        row.parent_id = claim.visit_id
+        row.parent_id = claim.parent_id
         session.add(row)
         session.flush()
-        facts = {"sha256": blob.sha256, "visit_id": str(claim.visit_id)}
+        name = "finding_id" if claim.finding_id else "visit_id"
+        facts = {"sha256": blob.sha256, name: str(claim.parent_id)}
         audit.record(
             session,
             actor,
@@ -282,7 +306,8 @@ def _hold(session: Session, actor: Actor, claim: EvidenceClaim, blob: Blob, now:
             at=now,
             facts=facts,
         )
-    return Recorded(claim.evidence_id, is_new=is_new, distance_m=None, flags=("等待核查记录",), is_held=True)
+    flag = "等待巡查发现" if claim.finding_id else "等待核查记录"
+    return Recorded(claim.evidence_id, is_new=is_new, distance_m=None, flags=(flag,), is_held=True)
 
 
 def _held_row(
@@ -311,7 +336,7 @@ def _held_row(
 
 
 def _record(session: Session, actor: Actor, intake: Intake, *, blobs: BlobStore, now: datetime) -> Recorded:
-    claim, blob, place = intake.claim, intake.blob, intake.place
+    claim, blob, place = intake.claim, intake.blob, intake.parent.place
     path = blobs.path(blob.sha256)
     picture = look_at(path) if claim.media_type.startswith("image/") else Picture(FileClaims())
     lonlat = to_storage(claim.lonlat, claim.coord_source) if claim.lonlat else None
@@ -319,6 +344,7 @@ def _record(session: Session, actor: Actor, intake: Intake, *, blobs: BlobStore,
     row = EvidenceRow(
         evidence_id=claim.evidence_id,
         visit_id=claim.visit_id,
+        finding_id=claim.finding_id,
         patch_id=place.patch_id,
         division_code=place.division_code,
         kind=intake.kind,
@@ -333,7 +359,7 @@ def _record(session: Session, actor: Actor, intake: Intake, *, blobs: BlobStore,
         accuracy_m=claim.accuracy_m,
         bearing_deg=claim.bearing_deg,
         coord_source=claim.coord_source,
-        distance_m=cases.distance_to_patch_m(session, place.patch_id, lonlat) if lonlat else None,
+        distance_m=store.distance_m(session, place.outline_4490, lonlat) if lonlat else None,
         claims=_claims(claim, picture),
         device_counter=claim.device_counter,
         picture_hash=picture.difference_hash,
@@ -388,7 +414,8 @@ def _first_steps(
             "size": row.size,
             "flags": row.flags,
             "visit_id": str(row.visit_id) if row.visit_id else None,
-            "patch_id": str(row.patch_id),
+            **({"finding_id": str(row.finding_id)} if row.finding_id else {}),
+            "patch_id": str(row.patch_id) if row.patch_id else None,
             "captured_at": row.captured_at.isoformat(),
             "received_at": row.received_at.isoformat(),
         },
@@ -398,15 +425,15 @@ def _first_steps(
 def _assess(
     session: Session, actor: Actor, intake: Intake, picture: Picture, lonlat: tuple[float, float] | None
 ) -> Assessment:
-    claim, visit, at = intake.claim, intake.visit, intake.received_at
+    claim, parent, at = intake.claim, intake.parent, intake.received_at
     earlier = None
-    if visit is not None:
+    if parent.on_site_at is not None:
         earlier = store.earlier_capture(session, actor.account_id, claim.captured_at, claim.evidence_id)
     policy = evidence_policy()
     twins = store.twins_of(
         session,
         evidence_id=claim.evidence_id,
-        patch_id=intake.place.patch_id,
+        patch_id=parent.place.patch_id or claim.finding_id or claim.evidence_id,
         sha256=claim.sha256,
         picture_hash=picture.difference_hash,
         bits=policy["near_alike_bits"],
@@ -415,14 +442,14 @@ def _assess(
     return assess(
         Capture(
             kind=intake.kind,
-            outline_4490=intake.place.outline_4490,
+            outline_4490=parent.place.outline_4490,
             captured_at=claim.captured_at,
             received_at=at,
             lonlat=lonlat,
             accuracy_m=claim.accuracy_m,
             bearing_deg=claim.bearing_deg,
             fov_deg=claim.fov_deg,
-            visit_at=visit.device_time if visit else None,
+            visit_at=parent.on_site_at,
             nonce=store.nonce_of(session, claim.nonce, actor.account_id) if claim.nonce else None,
             earlier=earlier,
             same_count=twins.same,

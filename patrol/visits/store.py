@@ -26,6 +26,17 @@ class PatchPlace(NamedTuple):
     outline_4490: BaseGeometry
 
 
+class FindingPlace(NamedTuple):
+    """Where an officer found something: a point, EPSG:4490; and its lead's patch, if any."""
+
+    finding_id: UUID
+    by_id: UUID
+    found_at: datetime
+    patch_id: UUID | None
+    division_code: str
+    outline_4490: BaseGeometry
+
+
 class Twins(NamedTuple):
     """How often the same file came in before, and how many pictures of other patches look alike."""
 
@@ -42,6 +53,35 @@ def place_of_patch(session: Session, patch_id: UUID) -> PatchPlace | None:
     if row is None:
         return None
     return PatchPlace(patch_id, row.number, row.division_code, shapely.from_wkb(bytes(row.wkb)))
+
+
+def place_of_finding(session: Session, finding_id: UUID) -> FindingPlace | None:
+    """Where something was found, or None when nothing is known of it."""
+    row = session.execute(
+        text(
+            "SELECT f.by_id, f.found_at, l.patch_id, f.division_code, ST_AsBinary(f.place) AS wkb"
+            " FROM finding f LEFT JOIN patch_lead l ON l.lead_id = f.lead_id AND l.detached_at IS NULL"
+            " WHERE f.finding_id = :id"
+        ),
+        {"id": finding_id},
+    ).one_or_none()
+    if row is None:
+        return None
+    place = shapely.from_wkb(bytes(row.wkb))
+    return FindingPlace(finding_id, row.by_id, row.found_at, row.patch_id, row.division_code, place)
+
+
+def distance_m(session: Session, outline_4490: BaseGeometry, lonlat: tuple[float, float]) -> float:
+    """Geodesic distance from a CGCS2000 point to an outline; 0 inside."""
+    return float(
+        session.execute(
+            text(
+                "SELECT ST_Distance(ST_GeomFromWKB(:wkb, 4490)::geography,"
+                " ST_SetSRID(ST_MakePoint(:lon, :lat), 4490)::geography)"
+            ),
+            {"wkb": shapely.to_wkb(outline_4490), "lon": lonlat[0], "lat": lonlat[1]},
+        ).scalar_one()
+    )
 
 
 def twins_of(
@@ -77,7 +117,8 @@ def earlier_capture(session: Session, by_id: UUID, before: datetime, but: UUID) 
     row = session.execute(
         text(
             "SELECT ST_X(location) AS lon, ST_Y(location) AS lat, accuracy_m, captured_at FROM evidence"
-            " WHERE by_id = :by AND location IS NOT NULL AND evidence_id <> :but AND visit_id IS NOT NULL"
+            " WHERE by_id = :by AND location IS NOT NULL AND evidence_id <> :but"
+            " AND (visit_id IS NOT NULL OR finding_id IS NOT NULL)"
             " AND captured_at <= :before ORDER BY captured_at DESC, evidence_id LIMIT 1"
         ),
         {"by": by_id, "before": before, "but": but},
@@ -109,7 +150,9 @@ def custody_of(session: Session, evidence_ids: Sequence[UUID]) -> list[CustodyEv
 
 def custody_of_patch(session: Session, patch_id: UUID) -> list[CustodyEventRow]:
     """All steps of one case in the order in which they were entered."""
-    statement = select(CustodyEventRow).where(CustodyEventRow.patch_id == patch_id)
+    pieces = select(EvidenceRow.evidence_id).where(EvidenceRow.patch_id == patch_id)
+    about = (CustodyEventRow.patch_id == patch_id) | CustodyEventRow.evidence_id.in_(pieces)
+    statement = select(CustodyEventRow).where(about)
     return list(session.scalars(statement.order_by(CustodyEventRow.seq)))
 
 
@@ -132,27 +175,29 @@ def held_of(session: Session, submission_id: UUID, reason: str) -> list[HeldSubm
     return list(session.scalars(statement.order_by(HeldSubmissionRow.received_at)))
 
 
-def waiting_for(session: Session, visit_id: UUID) -> list[HeldSubmissionRow]:
-    """Evidence that waits for a visit, oldest first."""
+def waiting_for(session: Session, parent_id: UUID) -> list[HeldSubmissionRow]:
+    """Evidence that waits for a visit or a finding, oldest first."""
     statement = select(HeldSubmissionRow).where(
-        HeldSubmissionRow.parent_id == visit_id,
+        HeldSubmissionRow.parent_id == parent_id,
         HeldSubmissionRow.reason == "no_parent",
         HeldSubmissionRow.settled_at.is_(None),
     )
     return list(session.scalars(statement.order_by(HeldSubmissionRow.received_at, HeldSubmissionRow.held_id)))
 
 
-def parents_arrived(session: Session, limit: int) -> list[tuple[UUID, UUID]]:
-    """(visit, sender) of evidence that still waits although its visit has come."""
+def parents_arrived(session: Session, limit: int) -> list[tuple[UUID, UUID, bool]]:
+    """(visit or finding, sender, whether a finding) of evidence that still waits although that has come."""
     rows = session.execute(
         text(
-            "SELECT DISTINCT h.parent_id, h.by_id FROM held_submission h"
-            " JOIN visit v ON v.visit_id = h.parent_id"
-            " WHERE h.reason = 'no_parent' AND h.settled_at IS NULL ORDER BY 1, 2 LIMIT :limit"
+            "SELECT DISTINCT h.parent_id, h.by_id, f.finding_id IS NOT NULL AS is_finding"
+            " FROM held_submission h LEFT JOIN visit v ON v.visit_id = h.parent_id"
+            " LEFT JOIN finding f ON f.finding_id = h.parent_id"
+            " WHERE h.reason = 'no_parent' AND h.settled_at IS NULL"
+            " AND (v.visit_id IS NOT NULL OR f.finding_id IS NOT NULL) ORDER BY 1, 2 LIMIT :limit"
         ),
         {"limit": limit},
     )
-    return [(row.parent_id, row.by_id) for row in rows]
+    return [(row.parent_id, row.by_id, row.is_finding) for row in rows]
 
 
 def held_list(session: Session, *, is_open: bool, limit: int) -> list[HeldSubmissionRow]:

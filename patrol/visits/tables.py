@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Float, ForeignKey, Identity, Index, String, Text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Float, ForeignKey, Identity, Index, String, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,9 +17,11 @@ class CustodyEventRow(Base):
     """One step in the custody of one piece of evidence, or of a whole case file. Inserted only."""
 
     __tablename__ = "custody_event"
+    __table_args__ = (CheckConstraint("patch_id IS NOT NULL OR evidence_id IS NOT NULL", name="about"),)
 
     seq: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    patch_id: Mapped[UUID] = mapped_column(ForeignKey("patch.patch_id"), index=True)
+    patch_id: Mapped[UUID | None] = mapped_column(ForeignKey("patch.patch_id"), index=True)
+    """None as long as the finding of which it is belongs to no patch."""
     evidence_id: Mapped[UUID | None] = mapped_column(ForeignKey("evidence.evidence_id"), index=True)
     """None: the whole file of the case, as when a bundle is handed out."""
     division_code: Mapped[str] = mapped_column(String(12))
@@ -44,7 +46,7 @@ class HeldSubmissionRow(Base):
     reason: Mapped[str] = mapped_column(Text)
     """no_parent | other_body"""
     kind: Mapped[str] = mapped_column(Text)
-    """evidence | visit"""
+    """evidence | visit | patrol | finding"""
     submission_id: Mapped[UUID] = mapped_column()
     parent_id: Mapped[UUID | None] = mapped_column(index=True)
     division_code: Mapped[str] = mapped_column(String(12))

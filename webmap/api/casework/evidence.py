@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import Header, Request, Response
 from fastapi.responses import FileResponse
 
+from foundation.access import Actor
 from foundation.errors import Conflict, InvalidInput
 from patrol import service as patrol
 from patrol.custody import service as custody
@@ -97,6 +98,27 @@ def put_helpers_evidence(
     return _record(replace(caller, actor=helping), claim, received, response)
 
 
+@router.put(
+    "/findings/{finding_id}/evidence/{evidence_id}",
+    status_code=201,
+    summary="Record a photo of a finding; the body is its bytes",
+    responses=RESPONSES,
+    openapi_extra=BODY,
+)
+def put_findings_evidence(
+    caller: SignedIn,
+    finding_id: UUID,
+    evidence_id: UUID,
+    claims: Claims,
+    received: ReceivedFile,
+    response: Response,
+) -> EvidenceReceipt:
+    """As with a visit: one that comes before its finding is kept until that has come."""
+    claim = _claim(claims, evidence_id, received, finding_id=finding_id)
+    # The finding may lie just beyond the caller's own ground: whose it is, is checked instead of where.
+    return _record(caller, claim, received, response, writer=caller.runtime.system)
+
+
 @router.get("/evidence/{evidence_id}/file", response_class=FileResponse, summary="The copy that is served")
 def read_evidence(caller: SignedIn, request: Request, evidence_id: UUID) -> Response:
     """A photo without EXIF; every look is entered in its custody."""
@@ -116,6 +138,7 @@ def _claim(
     *,
     visit_id: UUID | None = None,
     patch_id: UUID | None = None,
+    finding_id: UUID | None = None,
 ) -> patrol.EvidenceClaim:
     expected = claims.x_content_sha256.lower()
     if received.sha256 != expected:
@@ -124,6 +147,7 @@ def _claim(
         evidence_id=evidence_id,
         visit_id=visit_id,
         patch_id=patch_id,
+        finding_id=finding_id,
         media_type=claims.content_type.split(";")[0].strip().lower(),
         sha256=expected,
         sm3=claims.x_content_sm3.lower() if claims.x_content_sm3 else None,
@@ -143,11 +167,16 @@ def _claim(
 
 
 def _record(
-    caller: Caller, claim: patrol.EvidenceClaim, received: Received, response: Response
+    caller: Caller,
+    claim: patrol.EvidenceClaim,
+    received: Received,
+    response: Response,
+    *,
+    writer: Actor | None = None,
 ) -> EvidenceReceipt:
-    blobs = caller.runtime.blobs
+    blobs, database = caller.runtime.blobs, caller.runtime.database
     try:
-        with caller.transaction() as session:
+        with database.transaction(writer or caller.actor) as session:
             recorded = patrol.record_evidence(
                 session, caller.actor, claim, received.file, blobs=blobs, now=caller.now()
             )
@@ -155,7 +184,7 @@ def _record(
         if refused.code == "patrol.evidence.other_body":
             # Refused, and kept: a person compares the two.
             received.file.seek(0)
-            with caller.transaction() as session:
+            with database.transaction(writer or caller.actor) as session:
                 patrol.keep_other_body(
                     session, caller.actor, claim, received.file, blobs=blobs, now=caller.now()
                 )

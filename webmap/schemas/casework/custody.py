@@ -50,7 +50,8 @@ class EvidenceDetail(Answer):
 
     evidence_id: UUID
     visit_id: UUID | None
-    patch_id: UUID
+    finding_id: UUID | None = Field(description="Of an officer's round; the patch is its lead's, if any.")
+    patch_id: UUID | None
     kind: str = Field(examples=["photo"])
     kind_name: str = Field(examples=["照片"])
     title: str | None
@@ -103,9 +104,9 @@ class HeldSubmission(Answer):
     held_id: UUID
     reason: Literal["no_parent", "other_body"]
     reason_name: str = Field(examples=["等待核查记录"])
-    kind: Literal["evidence", "visit"]
+    kind: Literal["evidence", "visit", "patrol", "finding"]
     submission_id: UUID
-    parent_id: UUID | None = Field(description="The visit that it waits for.")
+    parent_id: UUID | None = Field(description="The visit or finding that it waits for.")
     division_code: str
     sha256: str
     size: int

@@ -58,6 +58,7 @@ class PatrolReceipt(Answer):
     is_valid: bool
     reasons: list[PatrolReason]
     doubts: list[PatrolDoubt]
+    findings: int = Field(description="Findings of it that have arrived; one may come before or after it.")
 
 
 class PatrolInfo(PatrolReceipt):
