@@ -15,7 +15,7 @@ import numpy as np
 
 from detection.pixels.align import Registration, read_aligned, register, register_chain
 from detection.pixels.changes import DetectedChange, Detection
-from detection.pixels.detectors.registry import PANELS, SensorChoice, choose_sensor
+from detection.pixels.detectors.registry import DETECTORS, PANELS, SensorChoice, choose_sensor
 from detection.pixels.detectors.surface_height import SurfaceHeightFit, height_rules
 from detection.pixels.executor import BLOCK_PX, Executor, Threads, aside, default_workers
 from detection.pixels.fitting import FINE_GSD_M, Fit, fit_panel, no_change_control, read_samples
@@ -284,6 +284,16 @@ def _objects(run: _Run, scores: Runs) -> Objects:
     return recipe(scores, min_px=run.min_px, is_fine=run.is_fine)
 
 
+def _margin_px(run: _Run) -> int:
+    """How far around an object its kind and those that are only heard look.
+
+    By spectral indices alone an object is what lies within it; every other kind asks its surroundings too.
+    """
+    if run.fit.surfaces is None and run.fit.net is None and run.choice.sensor == "multispectral":
+        return max((DETECTORS[name].spec.halo_px for name in run.fit.heard), default=0)
+    return VIEW_MARGIN_PX
+
+
 def _looks(
     run: _Run, scores: Runs, found: Objects, *, progress: Callable[[float], None]
 ) -> list[tuple[Verdict, dict[str, float]]]:
@@ -304,7 +314,7 @@ def _looks(
 
 
 def _window(run: _Run, reader: PairReader, scores: Runs, found: Objects, label: int) -> ObjectWindow:
-    box = _view_box(found, label, run.pair.grid.shape)
+    box = _view_box(found, label, run.pair.grid.shape, _margin_px(run))
     return ObjectWindow(
         run.screen.screened(read_aligned(reader, box, run.registration), box),
         found.runs.paint(box) == label,
@@ -316,7 +326,7 @@ def _window(run: _Run, reader: PairReader, scores: Runs, found: Objects, label: 
     )
 
 
-def _view_box(found: Objects, label: int, shape: tuple[int, int]) -> Box:
+def _view_box(found: Objects, label: int, shape: tuple[int, int], margin_px: int) -> Box:
     """The object with its surroundings; of a giant only the middle."""
     box = found.box(label)
     if max(box.rows, box.cols) > VIEW_PX:
@@ -326,7 +336,7 @@ def _view_box(found: Objects, label: int, shape: tuple[int, int]) -> Box:
         row, rows = max(box.row, middle_row - VIEW_PX // 2), min(box.rows, VIEW_PX)
         col, cols = max(box.col, middle_col - VIEW_PX // 2), min(box.cols, VIEW_PX)
         box = Box(row, col, min(rows, shape[0] - row), min(cols, shape[1] - col))
-    return box.grown(VIEW_MARGIN_PX, shape)
+    return box.grown(margin_px, shape)
 
 
 def net_version(weights: Weights) -> str:
