@@ -94,11 +94,11 @@ class Detector(Protocol):
 
 def gather(samples: Samples, limit: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Valid pixels of all blocks, thinned evenly to about ``limit``; each (pixels, bands), float64."""
-    step = max(1, sum(int(block.is_valid.sum()) for block in samples) // limit)
+    step = max(1, sum(int(np.count_nonzero(block.is_valid)) for block in samples) // limit)
     before, after = [], []
     phase = 0
     for block in samples:
-        count = int(block.is_valid.sum())
+        count = int(np.count_nonzero(block.is_valid))
         is_whole = count == block.is_valid.size
         kept = np.arange(phase, count, step) if is_whole else np.flatnonzero(block.is_valid)[phase::step]
         phase = (phase - count) % step

@@ -33,6 +33,7 @@ MANTISSA_BITS = np.int32(23)
 LEAST_BITS, SQRT_HALF_BITS, ONE_BITS, ENDLESS_BITS = np.array(
     [np.finfo(np.float32).tiny, 0.5**0.5, 1.0, np.inf], np.float32
 ).view(np.int32)
+SHARE = np.float32(1.0 / BOX_PX**2)
 LN_2, ONE, TWO = np.float32(np.log(2.0)), np.float32(1.0), np.float32(2.0)
 THIRD, FIFTH, SEVENTH, NINTH = (np.float32(1 / odd) for odd in (3, 5, 7, 9))
 
@@ -77,7 +78,7 @@ class SarLogRatio:
     def fit(self, samples: Samples) -> SarLogRatioFit:
         """Median log-ratio, and the floor: a tenth of the median backscatter; below it lies noise."""
         seen = [block.is_valid for block in samples]
-        pixels = sum(int(is_valid.sum()) for is_valid in seen) * len(samples[0].before)
+        pixels = sum(int(np.count_nonzero(is_valid)) for is_valid in seen) * len(samples[0].before)
         if pixels < MIN_PIXELS:
             raise InvalidInput("detection.pair.sample_too_small", pixels=pixels, needed=MIN_PIXELS)
         least = min(_least(block) for block in samples)
@@ -86,7 +87,7 @@ class SarLogRatio:
         step = max(1, pixels // SAMPLE_VALUES)
         backscatter = _thinned([block.before for block in samples], seen, step)
         floor = max(FLOOR_SHARE * float(np.median(backscatter)), 1e-9)
-        ratios = _thinned([log_ratio(block, floor) for block in samples], seen, step)
+        ratios = np.concatenate([_thinned_ratio(block, floor, step) for block in samples])
         return SarLogRatioFit(float(np.median(ratios)), floor)
 
 
@@ -99,6 +100,18 @@ def _thinned(
         for grid, is_valid in zip(grids, seen, strict=True)
     ]
     return np.concatenate(kept)
+
+
+def _thinned_ratio(block: PairPixels, floor: float, step: int) -> NDArray[np.float32]:
+    """Every n-th of the valid log-ratios of a block, channel after channel; the others are not worked out."""
+    if not block.is_valid.all():
+        return _thinned([log_ratio(block, floor)], [block.is_valid], step)
+    bands, rows, cols = block.before.shape
+    places = np.arange(0, bands * rows * cols, step)
+    ratios = np.empty(len(places), np.float32)
+    before, after = np.ascontiguousarray(block.before), np.ascontiguousarray(block.after)
+    _log_ratio_at(before, after, np.float32(floor), places, ratios)
+    return ratios
 
 
 def log_ratio(pixels: PairPixels, floor: float) -> NDArray[np.float32]:
@@ -120,7 +133,6 @@ def _strongest(
     before: NDArray[Any], after: NDArray[Any], floor: np.float32, middle: np.float32, result: FloatGrid
 ) -> None:
     """|ln of the ratio − middle|, the greatest of all channels."""
-    result[:] = 0.0
     _, rows, cols = before.shape
     first, second = np.empty(cols + 2 * REACH_PX, np.float32), np.empty(cols + 2 * REACH_PX, np.float32)
     line = np.empty(cols, np.float32)
@@ -130,9 +142,13 @@ def _strongest(
             _add_up(after[band], row, second)
             _log_line(first, second, floor, line)
             out = result[row]
-            for col in range(cols):
-                far = abs(line[col] - middle)
-                out[col] = far if far > out[col] else out[col]
+            if band == 0:
+                for col in range(cols):
+                    out[col] = abs(line[col] - middle)
+            else:
+                for col in range(cols):
+                    far = abs(line[col] - middle)
+                    out[col] = far if far > out[col] else out[col]
 
 
 @compiled_fast
@@ -143,6 +159,40 @@ def _log_ratio(before: NDArray[Any], after: NDArray[Any], floor: np.float32, res
         _add_up(before, row, first)
         _add_up(after, row, second)
         _log_line(first, second, floor, result[row])
+
+
+@compiled_fast
+def _log_ratio_at(
+    before: NDArray[Any],
+    after: NDArray[Any],
+    floor: np.float32,
+    places: NDArray[np.int64],
+    result: FloatGrid,
+) -> None:
+    """`_log_ratio` at some pixels by their running numbers, in ascending order."""
+    _, rows, cols = before.shape
+    first, second = np.empty(cols + 2 * REACH_PX, np.float32), np.empty(cols + 2 * REACH_PX, np.float32)
+    ratio = np.empty(cols, np.float32)
+    begin = 0
+    while begin < len(places):
+        line = places[begin] // cols
+        end = begin
+        while end < len(places) and places[end] < (line + 1) * cols:
+            end += 1
+        _add_up(before[line // rows], line % rows, first)
+        _add_up(after[line // rows], line % rows, second)
+        for place in range(begin, end):
+            col = places[place] - line * cols
+            result[place] = _around(first, col) * SHARE + floor
+            ratio[place - begin] = _around(second, col) * SHARE + floor
+        _ln_of_quotient(ratio[: end - begin], result[begin:end])
+        begin = end
+
+
+@compiled_fast
+def _around(sums: FloatGrid, col: int) -> np.float32:
+    outer = sums[col] + sums[col + 4]
+    return (outer + (sums[col + 1] + sums[col + 3])) + sums[col + 2]
 
 
 @compiled_fast
@@ -170,15 +220,21 @@ def _mirrored(place: int, length: int) -> int:
 
 @compiled_fast
 def _log_line(first: FloatGrid, second: FloatGrid, floor: np.float32, result: FloatGrid) -> None:
-    """ln of the ratio of a line's box means of five; 0 where one is not positive.
+    """ln of the ratio of a line's box means of five, from sums down the columns."""
+    ratio = np.empty(result.size, np.float32)
+    _across(second, SHARE, floor, ratio)
+    _across(first, SHARE, floor, result)
+    _ln_of_quotient(ratio, result)
+
+
+@compiled_fast
+def _ln_of_quotient(ratio: FloatGrid, result: FloatGrid) -> None:
+    """ln of ``ratio`` over ``result``, into ``result``; 0 where one is not positive. ``ratio`` is used up.
 
     The exponent is read off; the mantissa m between √½ and √2 gives 2·artanh((m − 1)/(m + 1)), the series
     cut where a term is below a float's last digit.
     """
-    share = np.float32(1.0 / BOX_PX**2)
-    ratio, raised = np.empty(result.size, np.float32), np.empty(result.size, np.int32)
-    _across(second, share, floor, ratio)
-    _across(first, share, floor, result)
+    raised = np.empty(result.size, np.int32)
     for col in range(result.size):
         ratio[col] /= result[col]
     bits = ratio.view(np.int32)
