@@ -192,7 +192,7 @@ def _log_ratio_at(
 @compiled_fast
 def _around(sums: FloatGrid, col: int) -> np.float32:
     outer = sums[col] + sums[col + 4]
-    return (outer + (sums[col + 1] + sums[col + 3])) + sums[col + 2]
+    return np.float32((outer + (sums[col + 1] + sums[col + 3])) + sums[col + 2])
 
 
 @compiled_fast
