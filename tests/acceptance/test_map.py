@@ -351,7 +351,7 @@ def test_inspector_visits_and_nothing_is_left_behind(
     page.get_by_test_id("visit-submit").click()
     expect(page.get_by_test_id("sync-pill")).to_have_attribute("data-sync", "synced")
 
-    page.get_by_test_id("field-tab-queue").click()
+    page.get_by_test_id("sync-pill").click()
     expect(page.locator("[data-testid=queue-item][data-status=sent]")).to_have_count(2)
     expect(page.locator("[data-testid=queue-item]:not([data-status=sent])")).to_have_count(0)
     assert _unsent(page) == 0

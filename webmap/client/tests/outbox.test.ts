@@ -4,6 +4,7 @@ import {
   type OutboxItem, type VisitItem,
 } from '@/field/state/outbox'
 import { emptyDraft, isFromGallery, itemsOf, visitLack } from '@/field/state/visitForm'
+import { emptyFinding, findingItems, findingLack } from '@/field/findings/form'
 import { sha256Hex, uuid7 } from '@/field/state/uuid'
 
 const base = {
@@ -137,5 +138,39 @@ describe('the visit form', () => {
   it('marks an old file as chosen from the gallery', () => {
     expect(isFromGallery(1_000_000, 1_030_000)).toBe(false)
     expect(isFromGallery(0, 1_000_000)).toBe(true)
+  })
+})
+
+describe('findings', () => {
+  const meta = { media_type: 'image/jpeg', sha256: 'x', captured_at: 'then', lon: null, lat: null, accuracy_m: null, bearing_deg: null, is_from_gallery: false }
+  const draft = { ...emptyFinding(), category: 'building', note: ' 打地基 ', photos: [{ id: 'p1', meta, file: new Blob(['x']) }] }
+  const sending = {
+    accountId: 'a1', findingId: 'f1', patrolId: 'w1', firstCounter: 4, own: { lonlat: [112.7, 35] as [number, number], accuracyM: 8.04 }, nowIso: 'now', foundAt: 'then',
+  }
+
+  it('says what is missing, one thing at a time', () => {
+    expect(findingLack(emptyFinding(), true)).toBe('category')
+    expect(findingLack({ ...emptyFinding(), category: 'pond' }, true)).toBe('proof')
+    expect(findingLack(draft, false)).toBe('position')
+    expect(findingLack({ ...draft, place: [112.7, 35] }, false)).toBeNull()
+    expect(findingLack({ ...draft, photos: [] }, true)).toBeNull()
+  })
+
+  it('goes before its photos, belongs to its patrol, and holds them while it is refused', () => {
+    const items = findingItems(draft, sending)
+    expect(items.map((item) => [item.kind, item.id, item.counter])).toEqual([['finding', 'f1', 4], ['evidence', 'p1', 5]])
+    expect(items[0]!.kind === 'finding' && items[0]!.body).toMatchObject({ patrol_id: 'w1', lonlat: [112.7, 35], accuracy_m: 8, own_lonlat: null, note: '打地基' })
+    const order: string[] = []
+    run([items[1]!, items[0]!], (item) => (order.push(item.id), null), 0)
+    expect(order).toEqual(['f1', 'p1'])
+    const refused = run(items, (item) => (item.id === 'f1' ? refusal : null), 0)
+    expect(isHeld(refused, refused[1]!)).toBe(true)
+  })
+
+  it('tells where the finder stood when the place was chosen on the map', () => {
+    const [item] = findingItems({ ...draft, place: [112.71, 35.01] }, sending)
+    expect(item!.kind === 'finding' && item!.body).toMatchObject({ lonlat: [112.71, 35.01], own_lonlat: [112.7, 35] })
+    const [blind] = findingItems({ ...draft, place: [112.71, 35.01] }, { ...sending, own: null })
+    expect(blind!.kind === 'finding' && blind!.body).toMatchObject({ own_lonlat: [112.71, 35.01], accuracy_m: 0 })
   })
 })

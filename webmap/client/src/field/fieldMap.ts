@@ -34,6 +34,12 @@ const SELF = new Style({
   image: new Circle({ radius: 9, fill: new Fill({ color: '#1E7BE0' }), stroke: new Stroke({ color: '#FFFFFF', width: 3.5 }) }),
 })
 
+const PIN = [
+  new Style({ image: new Circle({ radius: 13, stroke: new Stroke({ color: '#FFFFFF', width: 6 }) }) }),
+  new Style({ image: new Circle({ radius: 13, stroke: new Stroke({ color: '#B3231A', width: 3.5 }) }) }),
+  new Style({ image: new Circle({ radius: 3.5, fill: new Fill({ color: '#B3231A' }), stroke: new Stroke({ color: '#FFFFFF', width: 1.5 }) }) }),
+]
+
 export interface TaskMark {
   id: string
   lonlat: Lonlat
@@ -53,20 +59,22 @@ export class FieldMap {
   private readonly self = new VectorSource()
   private readonly route = new VectorSource()
   private readonly goal = new VectorSource()
+  private readonly pin = new VectorSource()
   private target: Lonlat | null = null
 
-  constructor(element: HTMLElement, onPick: (id: string) => void, onState: (state: 'loading' | 'complete') => void) {
+  constructor(element: HTMLElement, onPick: (id: string) => void, onState: (state: 'loading' | 'complete') => void, onPlace?: (place: Lonlat) => void) {
     registerCgcs2000()
     this.map = new OlMap({
       target: element, view: this.view, controls: [],
       interactions: [new DragPan(), new PinchZoom(), new DoubleClickZoom(), new MouseWheelZoom()],
-      layers: [this.image, ...[this.route, this.marks, this.goal, this.self].map((source) => new VectorLayer({ source, updateWhileInteracting: true }))],
+      layers: [this.image, ...[this.route, this.marks, this.goal, this.self, this.pin].map((source) => new VectorLayer({ source, updateWhileInteracting: true }))],
     })
     this.map.on('loadstart', () => onState('loading'))
     this.map.on('rendercomplete', () => onState('complete'))
     this.map.on('singleclick', (event) => {
       const found = this.map.getFeaturesAtPixel(event.pixel, { hitTolerance: 14 }).find((each) => each.get('task') !== undefined)
       if (found) onPick(String(found.get('task')))
+      else onPlace?.(toDegrees(event.coordinate))
     })
   }
 
@@ -111,6 +119,15 @@ export class FieldMap {
     feature.setId('outline')
     feature.setStyle(patchStyles(state, true))
     this.goal.addFeature(feature)
+  }
+
+  /** The place of a finding. */
+  setPin(place: Lonlat | null): void {
+    this.pin.clear()
+    if (!place) return
+    const feature = new Feature(new Point(toMap(place)))
+    feature.setStyle(PIN)
+    this.pin.addFeature(feature)
   }
 
   setFix(fix: Fix | null): void {

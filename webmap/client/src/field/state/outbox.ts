@@ -1,9 +1,9 @@
 /**
  * What waits to be sent, as plain data and pure functions: nothing here touches the network, the
  * store or the clock. An item is waiting → sending → sent, or refused (the server said no: only a
- * person can go on). A photo is held until its visit has been accepted.
+ * person can go on). A photo is held until its visit or finding has been accepted.
  */
-import type { PatrolBody, VisitBody } from '@/shared/api/types'
+import type { FindingBody, PatrolBody, VisitBody } from '@/shared/api/types'
 
 export type ItemStatus = 'waiting' | 'sending' | 'sent' | 'refused'
 
@@ -48,6 +48,8 @@ export interface EvidenceItem extends ItemBase {
   meta: EvidenceMeta
   /** A helper's photo of a shared patch: it belongs to no visit. */
   help_id?: string
+  /** A photo of a finding, whose id is its `visit_id` as well. */
+  finding_id?: string
   /** Dropped once the server has it. */
   file: Blob | null
 }
@@ -58,7 +60,13 @@ export interface PatrolItem extends ItemBase {
   body: PatrolBody
 }
 
-export type OutboxItem = VisitItem | EvidenceItem | PatrolItem
+/** Something found on a round; `visit_id` is its own id. */
+export interface FindingItem extends ItemBase {
+  kind: 'finding'
+  body: FindingBody
+}
+
+export type OutboxItem = VisitItem | EvidenceItem | PatrolItem | FindingItem
 
 export interface Failure {
   /** No network, overload, a fault of the server: try again later by itself. */
@@ -76,16 +84,16 @@ export function waitMs(tries: number): number {
   return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.max(0, tries - 1))
 }
 
-function isVisitSent(items: readonly OutboxItem[], visitId: string): boolean {
-  const visit = items.find((item) => item.kind === 'visit' && item.visit_id === visitId)
-  return visit === undefined || visit.status === 'sent'
+function isParentSent(items: readonly OutboxItem[], parentId: string): boolean {
+  const parent = items.find((item) => (item.kind === 'visit' || item.kind === 'finding') && item.visit_id === parentId)
+  return parent === undefined || parent.status === 'sent'
 }
 
 export function isHeld(items: readonly OutboxItem[], item: OutboxItem): boolean {
-  return item.kind === 'evidence' && item.status === 'waiting' && !isVisitSent(items, item.visit_id)
+  return item.kind === 'evidence' && item.status === 'waiting' && !isParentSent(items, item.visit_id)
 }
 
-/** The item to send now: oldest first, photos after their visit, none before its time. */
+/** The item to send now: oldest first, photos after their visit or finding, none before its time. */
 export function nextDue(items: readonly OutboxItem[], now: number): OutboxItem | null {
   const due = items.filter((item) => item.status === 'waiting' && item.next_try_at <= now && !isHeld(items, item))
   return due.sort((a, b) => a.counter - b.counter)[0] ?? null

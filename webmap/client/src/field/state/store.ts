@@ -1,7 +1,7 @@
 /** IndexedDB: the outbox, drafts, and a few remembered values. Every write resolves when it is on disk. */
 import type { EvidenceMeta, OutboxItem, PatrolItem } from './outbox'
 import type { Walk, WalkPoint } from './walk'
-import type { Finding } from '@/shared/api/types'
+import type { Finding, Lonlat } from '@/shared/api/types'
 
 const NAME = 'landwarden-field'
 const VERSION = 2
@@ -19,6 +19,17 @@ export interface Draft {
   party_text: string
   is_stopped: boolean | null
   note: string
+  photos: DraftPhoto[]
+  saved_at: string
+}
+
+/** The finding that is being noted, kept among the drafts under a name of its own. */
+export interface FindingDraft {
+  assignment_id: '~finding'
+  category: string | null
+  note: string
+  /** Chosen on the map; null: where the phone is. */
+  place: Lonlat | null
   photos: DraftPhoto[]
   saved_at: string
 }
@@ -115,10 +126,10 @@ export async function endWalk(item: PatrolItem): Promise<void> {
   })
 }
 
-export const findDraft = (assignmentId: string): Promise<Draft | undefined> =>
-  read('drafts', (store) => store.get(assignmentId) as IDBRequest<Draft | undefined>)
+export const findDraft = <T extends Draft | FindingDraft>(assignmentId: string): Promise<T | undefined> =>
+  read('drafts', (store) => store.get(assignmentId) as IDBRequest<T | undefined>)
 
-export async function putDraft(draft: Draft): Promise<void> {
+export async function putDraft(draft: Draft | FindingDraft): Promise<void> {
   await write(['drafts'], (tx) => tx.objectStore('drafts').put(draft))
 }
 

@@ -15,6 +15,9 @@ export const visitsSent = ref(0)
 /** Counts outings that have arrived, for the list of them to reload. */
 export const patrolsSent = ref(0)
 
+/** Counts findings and photos of theirs that have arrived. */
+export const findingsSent = ref(0)
+
 /** The account whose session sends; null while nobody is signed in. */
 let account: string | null = null
 let timer: ReturnType<typeof setTimeout> | undefined
@@ -35,6 +38,10 @@ async function send(item: OutboxItem): Promise<void> {
     await api.putPatrol(item.id, item.body)
     return
   }
+  if (item.kind === 'finding') {
+    await requestAnswer(`/findings/${item.id}`, { method: 'PUT', body: item.body })
+    return
+  }
   if (!item.file) throw new Error('The photo is gone from this device.')
   const { meta } = item
   const headers: Record<string, string> = {
@@ -43,7 +50,8 @@ async function send(item: OutboxItem): Promise<void> {
   }
   const optional = { 'X-Lon': meta.lon, 'X-Lat': meta.lat, 'X-Accuracy-M': meta.accuracy_m, 'X-Bearing-Deg': meta.bearing_deg }
   for (const [name, value] of Object.entries(optional)) if (value !== null) headers[name] = String(value)
-  if (item.help_id) await requestAnswer(`/helps/${item.help_id}/evidence/${item.id}`, { method: 'PUT', raw: item.file, headers })
+  if (item.finding_id) await requestAnswer(`/findings/${item.finding_id}/evidence/${item.id}`, { method: 'PUT', raw: item.file, headers })
+  else if (item.help_id) await requestAnswer(`/helps/${item.help_id}/evidence/${item.id}`, { method: 'PUT', raw: item.file, headers })
   else await api.putEvidence(item.visit_id, item.id, item.file, headers)
 }
 
@@ -68,6 +76,7 @@ async function drain(): Promise<void> {
       await save(succeeded(item, new Date().toISOString()))
       if (item.kind === 'visit') visitsSent.value += 1
       if (item.kind === 'patrol') patrolsSent.value += 1
+      if (item.kind === 'finding' || (item.kind === 'evidence' && item.finding_id)) findingsSent.value += 1
     } catch (error) {
       const failure = failureOf(error)
       await save(failed(item, failure, Date.now()))

@@ -352,6 +352,42 @@ export interface PatrolBody {
   fixes: { t: string; lon: number; lat: number; accuracy_m: number }[]
 }
 
+/** Something found on a round, as the phone sends it. */
+export interface FindingBody {
+  patrol_id: string | null
+  category: string
+  found_at: string
+  device_counter: number
+  lonlat: Lonlat
+  accuracy_m: number
+  coord_source: 'wgs84' | 'cgcs2000' | 'gcj02' | 'bd09'
+  own_lonlat: Lonlat | null
+  note: string
+}
+
+export interface FindingInfo {
+  finding_id: string
+  patrol_id: string | null
+  category: string
+  category_name: string
+  category_name_en: string
+  found_at: string
+  lonlat: Lonlat
+  radius_m: number
+  note: string
+  by_name: string
+  lead_id: string
+  patch_id: string | null
+  patch_number: string | null
+  standing: { key: 'waiting' | 'joined' | 'confirmed' | 'filed' | 'settled' | 'set_aside' | 'not_upheld'; zh: string; en: string }
+  photos: string[]
+}
+
+export interface FindingList {
+  categories: { key: string; zh: string; en: string }[]
+  items: FindingInfo[]
+}
+
 export interface OwnPatrol {
   patrol_id: string
   post_id: string
@@ -364,6 +400,7 @@ export interface OwnPatrol {
   tasks_visited: number
   is_valid: boolean
   keeps_track: boolean
+  findings: number
   /** Why it, or some of its fixes, do not count. */
   reasons: { code: string; text: string; fix_count: number | null; decides: boolean }[]
   doubts: { code: string; zh: string; en: string; weight: number }[]
