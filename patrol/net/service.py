@@ -144,6 +144,23 @@ def absences_between(session: Session, first: date, last: date) -> list[Absence]
     return store.absences_between(session, first, last)
 
 
+def accounts_in_post(session: Session, post: Post, on: date) -> frozenset[UUID]:
+    """Accounts of all who stood in a post on a day, as written down: holder unless away, stand-in, deputy."""
+    then = next(
+        (one for one in store.posts_then(session, post.division_code, on) if one.post_id == post.post_id),
+        None,
+    )
+    if then is None:
+        return frozenset()
+    first = then.stand_in_account_id if then.is_away else then.holder_account_id
+    return frozenset(one for one in (first, then.deputy_account_id) if one is not None)
+
+
+def posts_by_ids(session: Session, post_ids: Sequence[UUID]) -> list[Post]:
+    """Some posts, by number."""
+    return sorted(store.posts_by_ids(session, post_ids).values(), key=lambda post: post.post_no)
+
+
 def get_post(session: Session, post_id: UUID) -> Post:
     """One post.
 

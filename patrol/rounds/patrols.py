@@ -35,6 +35,7 @@ REASONS = {
     "no_grid": "岗位没有对应的网格或区划范围",
     "too_short": "时长和里程均不足",
     "tasks_unproved": "申报的任务点没有核查记录",
+    "track_not_kept": "本单位只为任务留存轨迹，日常巡查的定位点判定后未保存",
 }
 
 
@@ -194,6 +195,7 @@ def weigh_up(
     share: float | None,
     tasks_proved: int,
     policy: PatrolPolicy,
+    keeps_track: bool = True,
 ) -> Assessment:
     """Does an outing count, as measured?
 
@@ -206,11 +208,15 @@ def weigh_up(
         Its place in ``walks``.
     share : float, optional
         Of its usable fixes on its own ground; None without fixes or ground.
+    keeps_track : bool
+        False where its fixes are measured once and not stored, which is said.
     """
     counts = {reason: int(found[outing]) for reason, found in sorted(walks.refused.items())}
     reasons = [_reason(code, count=count) for code, count in counts.items() if count]
     if body.tasks_visited > tasks_proved:
         reasons.append(_reason("tasks_unproved", count=body.tasks_visited - tasks_proved))
+    if not keeps_track and body.track.fix_count:
+        reasons.append(_reason("track_not_kept", count=body.track.fix_count))
     distance_m, duration_min = float(walks.distance_m[outing]), float(walks.duration_min[outing])
     failures = [] if walks.usable[outing] else ["no_fixes"]
     failures = failures or _failures(share, distance_m, duration_min, policy)

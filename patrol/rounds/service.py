@@ -78,6 +78,16 @@ class OwnPatrol:
     doubts: tuple[dict[str, object], ...]
     keeps_track: bool
     findings: int
+    walked_by: str | None
+
+
+class OwnPost(NamedTuple):
+    """A post for which somebody may walk; with whom this person stands in for, and the last day of that."""
+
+    post_id: UUID
+    title: str
+    instead_of: str | None = None
+    until: date | None = None
 
 
 @dataclass
@@ -126,7 +136,7 @@ def keep_other_patrol(
     now: datetime,
 ) -> UUID:
     """Keep the second of two outings under one id, for a person to compare; what it is held under."""
-    post = _own_post(session, actor, body.post_id)
+    post = _own_post(session, actor, body.post_id, body.started_at.astimezone(SHANGHAI).date())
     return hold_other_body(
         session,
         actor,
@@ -139,8 +149,30 @@ def keep_other_patrol(
     )
 
 
+def own_posts(session: Session, actor: Actor, *, now: datetime) -> list[OwnPost]:
+    """Posts for which the actor may walk today: the own ones, and those in which the actor stands in.
+
+    Runs in a transaction of the platform, as `own_patrols`.
+    """
+    require(actor, "patrol.record")
+    today = now.astimezone(SHANGHAI).date()
+    own = [OwnPost(post.post_id, post.title) for post in net.posts_by_ids(session, actor.post_ids)]
+    return own + [
+        OwnPost(absence.post_id, net.get_post(session, absence.post_id).title, absence.name, absence.ends_on)
+        for absence in net.absences_between(session, today, today)
+        if absence.stand_in_account_id == actor.account_id and absence.post_id not in actor.post_ids
+    ]
+
+
 def own_patrols(session: Session, actor: Actor, *, first: date, last: date) -> list[OwnPatrol]:
-    """Outings of the actor's posts that began on certain days (Shanghai), newest first.
+    """Outings of the actor's posts, and those that the actor walked for others, of some days, newest first.
+
+    Runs in a transaction of the platform: a post in which one stood in may lie beyond one's own ground.
+
+    Parameters
+    ----------
+    first, last : date
+        Days on which they began, in Shanghai.
 
     Raises
     ------
@@ -152,7 +184,7 @@ def own_patrols(session: Session, actor: Actor, *, first: date, last: date) -> l
         raise InvalidInput("patrol.patrol.bad_days", first=first.isoformat(), last=last.isoformat())
     begin = datetime.combine(first, time(0), SHANGHAI)
     end = datetime.combine(last + timedelta(days=1), time(0), SHANGHAI)
-    found = store.patrols_of(session, actor.post_ids, begin, end)
+    found = store.patrols_of(session, actor.post_ids, actor.account_id, begin, end)
     findings = store.findings_of(session, [row.patrol_id for row, _ in found])
     return [
         OwnPatrol(
@@ -170,6 +202,7 @@ def own_patrols(session: Session, actor: Actor, *, first: date, last: date) -> l
             tuple(row.doubts),
             keeps_track=row.track is not None,
             findings=findings.get(row.patrol_id, 0),
+            walked_by=row.walker_name,
         )
         for row, title in found
     ]
@@ -232,13 +265,14 @@ def _sorted_out(
     now: datetime,
 ) -> list[_Outing]:
     """The new ones among some bodies, locked; the answers of those that are known go to ``answers``."""
-    posts: dict[UUID, Post] = {}
+    posts: dict[tuple[UUID, date], Post] = {}
     for body in bodies:
         check_body(body)
         if actor.role != "system" and body.ended_at > now + CLOCK_SLACK:
             raise InvalidInput("patrol.patrol.not_ended_yet", ended_at=body.ended_at.isoformat())
-        if body.post_id not in posts:
-            posts[body.post_id] = _own_post(session, actor, body.post_id)
+        key = body.post_id, body.started_at.astimezone(SHANGHAI).date()
+        if key not in posts:
+            posts[key] = _own_post(session, actor, *key)
     for patrol_id in sorted({body.patrol_id for body in bodies}):
         lock_key(session, f"patrol/{patrol_id}")
     known = store.find_patrols(session, [body.patrol_id for body in bodies])
@@ -250,15 +284,20 @@ def _sorted_out(
         elif body.patrol_id in new:
             _require_same(body.patrol_id, new[body.patrol_id].digest, digest)
         else:
-            proved = store.proved_tasks(session, body.post_id, body.started_at, body.ended_at)
-            new[body.patrol_id] = _Outing(body, posts[body.post_id], digest, proved)
+            walker = None if actor.role == "system" else actor.account_id
+            proved = store.proved_tasks(session, body.post_id, body.started_at, body.ended_at, walker)
+            day = body.started_at.astimezone(SHANGHAI).date()
+            new[body.patrol_id] = _Outing(body, posts[body.post_id, day], digest, proved)
     return list(new.values())
 
 
-def _own_post(session: Session, actor: Actor, post_id: UUID) -> Post:
+def _own_post(session: Session, actor: Actor, post_id: UUID, day: date) -> Post:
+    """The post, if the actor has it now or stood in it on the day of the outing."""
+    require(actor, "patrol.record")
     post = net.get_post(session, post_id)
-    require(actor, "patrol.record", post.division_code)
-    if actor.role != "system" and post_id not in actor.post_ids:
+    is_own = actor.role == "system" or post_id in actor.post_ids
+    if not is_own and actor.account_id not in net.accounts_in_post(session, post, day):
+        require(actor, "patrol.record", post.division_code)
         raise NotAllowed("patrol.patrol.not_your_post", post=post.title)
     return post
 
@@ -283,6 +322,7 @@ def _assessed(
     shares = _shares(session, outings, walks, grounds)
     rows = []
     for place, outing in enumerate(outings):
+        keeps_track = profile == "full" or outing.tasks_proved > 0
         result = weigh_up(
             outing.body,
             walks,
@@ -290,9 +330,10 @@ def _assessed(
             share=shares[place],
             tasks_proved=outing.tasks_proved,
             policy=policy,
+            keeps_track=keeps_track,
         )
         own = walks.codes[tracks.starts[place] : tracks.starts[place + 1]]
-        rows.append(_row(outing, result, own, keeps_track=profile == "full" or outing.tasks_proved > 0))
+        rows.append(_row(outing, result, own, keeps_track=keeps_track))
     paths = [path_of(tracks, walks, place) for place in range(len(outings))]
     for place, formers in enumerate(_formers(session, rows, paths)):
         if rows[place].track is not None:

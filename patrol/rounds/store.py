@@ -38,13 +38,14 @@ def find_patrols(session: Session, patrol_ids: Sequence[UUID]) -> dict[UUID, Pat
 
 
 def patrols_of(
-    session: Session, post_ids: Sequence[UUID], begin: datetime, end: datetime
+    session: Session, post_ids: Sequence[UUID], walker_id: UUID, begin: datetime, end: datetime
 ) -> list[tuple[PatrolRow, str]]:
-    """Outings of some posts that began between two moments, newest first, with the post's title."""
+    """Outings of some posts, or walked by somebody, of a span of time, newest first, with titles."""
+    is_own = PatrolRow.post_id.in_(post_ids) | (PatrolRow.walker_id == walker_id)
     statement = (
         select(PatrolRow, PostRow.title)
         .join(PostRow, PostRow.post_id == PatrolRow.post_id)
-        .where(PatrolRow.post_id.in_(post_ids), PatrolRow.started_at >= begin, PatrolRow.started_at < end)
+        .where(is_own, PatrolRow.started_at >= begin, PatrolRow.started_at < end)
         .order_by(PatrolRow.started_at.desc(), PatrolRow.patrol_id)
     )
     return [(row, title) for row, title in session.execute(statement)]
@@ -108,14 +109,17 @@ def formers(
     return found
 
 
-def proved_tasks(session: Session, post_id: UUID, started_at: datetime, ended_at: datetime) -> int:
-    """Patches visited on an assignment of this post during an outing."""
+def proved_tasks(
+    session: Session, post_id: UUID, started_at: datetime, ended_at: datetime, walker_id: UUID | None
+) -> int:
+    """Patches visited on an assignment of this post during an outing, by its walker if known."""
     return int(
         session.execute(
             text(
                 "SELECT count(DISTINCT v.patch_id) FROM visit v JOIN assignment a USING (assignment_id)"
                 " WHERE a.post_id = :post_id AND v.device_time BETWEEN :started_at AND :ended_at"
+                " AND v.visitor_id = coalesce(CAST(:walker AS uuid), v.visitor_id)"
             ),
-            {"post_id": post_id, "started_at": started_at, "ended_at": ended_at},
+            {"post_id": post_id, "started_at": started_at, "ended_at": ended_at, "walker": walker_id},
         ).scalar_one()
     )

@@ -6,6 +6,7 @@ import {
 import { emptyDraft, isFromGallery, itemsOf, visitLack } from '@/field/state/visitForm'
 import { emptyFinding, findingItems, findingLack } from '@/field/findings/form'
 import { sha256Hex, uuid7 } from '@/field/state/uuid'
+import { itemOf, tasksSince } from '@/field/state/walk'
 
 const base = {
   visit_id: 'v1', account_id: 'a1', patch_number: '410883-2609-0001', created_at: '2026-09-14T10:00:00+08:00', status: 'waiting' as const, tries: 0,
@@ -145,7 +146,7 @@ describe('findings', () => {
   const meta = { media_type: 'image/jpeg', sha256: 'x', captured_at: 'then', lon: null, lat: null, accuracy_m: null, bearing_deg: null, is_from_gallery: false }
   const draft = { ...emptyFinding(), category: 'building', note: ' 打地基 ', photos: [{ id: 'p1', meta, file: new Blob(['x']) }] }
   const sending = {
-    accountId: 'a1', findingId: 'f1', patrolId: 'w1', firstCounter: 4, own: { lonlat: [112.7, 35] as [number, number], accuracyM: 8.04 }, nowIso: 'now', foundAt: 'then',
+    accountId: 'a1', findingId: 'f1', patrolId: 'w1', firstCounter: 4, own: { lonlat: [112.7, 35] as [number, number], accuracyM: 8.04 }, nowIso: 'now',
   }
 
   it('says what is missing, one thing at a time', () => {
@@ -172,5 +173,31 @@ describe('findings', () => {
     expect(item!.kind === 'finding' && item!.body).toMatchObject({ lonlat: [112.71, 35.01], own_lonlat: [112.7, 35] })
     const [blind] = findingItems({ ...draft, place: [112.71, 35.01] }, { ...sending, own: null })
     expect(blind!.kind === 'finding' && blind!.body).toMatchObject({ own_lonlat: [112.71, 35.01], accuracy_m: 0 })
+  })
+})
+
+describe('outings for tasks', () => {
+  const at = (minute: number): string => new Date(Date.UTC(2026, 8, 8, 1, minute)).toISOString()
+  const outing = (tasks: number) => itemOf({
+    patrol_id: 'w1', account_id: 'a1', post_id: 'p1', started_at: Date.parse(at(0)), is_paused: false, has_track: false, left_out: { poor: 0, jump: 0 },
+  }, [], Date.parse(at(30)), 9, tasks)
+  const seen = (id: string, minute: number, task: string): VisitItem =>
+    ({ ...visit, id, visit_id: id, counter: 20, body: { assignment_id: task, device_time: at(minute) } }) as unknown as VisitItem
+
+  it('send no positions, and how many tasks were visited', () => {
+    const items = [seen('v1', 5, 't1'), seen('v2', 6, 't1'), seen('v3', 7, 't2'), { ...seen('v4', 8, 't3'), account_id: 'a2' }]
+    expect(tasksSince(items, 'a1', Date.parse(at(0)))).toBe(2)
+    expect(tasksSince(items, 'a1', Date.parse(at(7)))).toBe(1)
+    expect(outing(2).body).toMatchObject({ fixes: [], tasks_visited: 2 })
+    expect(outing(0).body).not.toHaveProperty('tasks_visited')
+  })
+
+  it('wait for the visits that prove them, but not for a refused one, nor for later ones', () => {
+    const order: string[] = []
+    run([outing(1), seen('v1', 5, 't1')], (item) => (order.push(item.id), null), 0)
+    expect(order).toEqual(['v1', 'w1'])
+    const refused = run([outing(1), seen('v1', 5, 't1')], (item) => (item.id === 'v1' ? refusal : null), 0)
+    expect(refused.find((item) => item.id === 'w1')!.status).toBe('sent')
+    expect(isHeld([outing(1), seen('v9', 45, 't1')], outing(1))).toBe(false)
   })
 })

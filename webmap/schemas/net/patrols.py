@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
@@ -26,7 +27,7 @@ class FixForm(Body):
 class PatrolForm(Body):
     """A whole outing; its id is made by the phone, pauses are gaps between the fixes."""
 
-    post_id: UUID = Field(description="One of the caller's own posts.")
+    post_id: UUID = Field(description="The caller's own, or one in which the caller stood in on that day.")
     started_at: AwareDatetime
     ended_at: AwareDatetime
     fixes: list[FixForm] = Field(max_length=50_000, description="None: an outing of visits only.")
@@ -72,7 +73,26 @@ class PatrolInfo(PatrolReceipt):
     distance_m: float
     duration_min: float
     tasks_visited: int = Field(description="Assigned points with a recorded visit during the outing.")
+    walked_by: str | None = Field(description="Who walked: holder, deputy or a stand-in; null: not known.")
     keeps_track: bool = Field(description="Whether the track was kept; `unit_only` keeps it for tasks only.")
+
+
+class PatrolPost(Answer):
+    """A post for which the caller may walk today."""
+
+    post_id: UUID
+    title: str
+    instead_of: str | None = Field(description="Who is on leave; null: the caller's own post.")
+    until: date | None = Field(description="Last day of that leave.")
+
+
+class PatrolPosts(Answer):
+    """For which posts the caller may walk, and what the phone may record."""
+
+    items: list[PatrolPost]
+    tracks: Literal["all", "tasks_only"] = Field(
+        description="`tasks_only`: where an outing goes may be recorded only if it is for tasks."
+    )
 
 
 class PatrolList(Answer):

@@ -23,7 +23,6 @@ export interface FindingSending {
   firstCounter: number
   own: { lonlat: Lonlat; accuracyM: number } | null
   nowIso: string
-  foundAt: string
 }
 
 /** The finding and its photos as outbox items, in the order in which they are sent. */
@@ -33,7 +32,7 @@ export function findingItems(draft: FindingDraft, sending: FindingSending): Outb
     status: 'waiting' as const, tries: 0, next_try_at: 0, problem: null, mend: null, sent_at: null,
   }
   const body: FindingBody = {
-    patrol_id: sending.patrolId, category: draft.category!, found_at: sending.foundAt, device_counter: sending.firstCounter,
+    patrol_id: sending.patrolId, category: draft.category!, found_at: sending.nowIso, device_counter: sending.firstCounter,
     lonlat: draft.place ?? sending.own!.lonlat, accuracy_m: Math.round((sending.own?.accuracyM ?? 0) * 10) / 10, coord_source: 'wgs84',
     own_lonlat: draft.place ? (sending.own?.lonlat ?? draft.place) : null, note: draft.note.trim(),
   }

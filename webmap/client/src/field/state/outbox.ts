@@ -89,7 +89,18 @@ function isParentSent(items: readonly OutboxItem[], parentId: string): boolean {
   return parent === undefined || parent.status === 'sent'
 }
 
+/** An outing waits for visits made on it: they prove its tasks. One that was refused is waited for no longer. */
+function waitsForVisits(items: readonly OutboxItem[], patrol: PatrolItem): boolean {
+  const [from, to] = [Date.parse(patrol.body.started_at), Date.parse(patrol.body.ended_at)]
+  return items.some((item) => {
+    if (item.kind !== 'visit' || item.account_id !== patrol.account_id) return false
+    const at = Date.parse(item.body.device_time)
+    return (item.status === 'waiting' || item.status === 'sending') && at >= from && at <= to
+  })
+}
+
 export function isHeld(items: readonly OutboxItem[], item: OutboxItem): boolean {
+  if (item.kind === 'patrol') return item.status === 'waiting' && waitsForVisits(items, item)
   return item.kind === 'evidence' && item.status === 'waiting' && !isParentSent(items, item.visit_id)
 }
 

@@ -6,9 +6,9 @@ import type { PatrolItem } from './outbox'
 import { fix, startPosition } from './position'
 import { clockKnown, serverNow } from './serverClock'
 import { endWalk, findWalk, pointsOf, putPoint, putWalk, takeCounters } from './store'
-import { added } from './sync'
+import { added, items } from './sync'
 import { uuid7 } from './uuid'
-import { fateOf, itemOf, progressOf, type Walk, type WalkPoint } from './walk'
+import { fateOf, itemOf, progressOf, tasksSince, type Walk, type WalkPoint } from './walk'
 
 export const walk = shallowRef<Walk | null>(null)
 const points = shallowRef<WalkPoint[]>([])
@@ -75,16 +75,17 @@ export async function recoverWalk(accountId: string): Promise<void> {
   points.value = kept
   walk.value = found
   isRecovered.value = true
-  void stayAwake()
+  if (found.has_track !== false) void stayAwake()
 }
 
-export async function startWalk(accountId: string, postId: string): Promise<void> {
+export async function startWalk(accountId: string, postId: string, hasTrack = true): Promise<void> {
   if (!(await own())) {
     tell(t('patrol.elsewhere'), 'bad')
     return
   }
   const fresh: Walk = {
-    patrol_id: uuid7(), account_id: accountId, post_id: postId, started_at: serverNow(), is_paused: false, left_out: { poor: 0, jump: 0 },
+    patrol_id: uuid7(), account_id: accountId, post_id: postId, started_at: serverNow(), is_paused: false, has_track: hasTrack,
+    left_out: { poor: 0, jump: 0 },
   }
   await inOrder(async () => {
     if (walk.value || !(await stored(() => putWalk(fresh)))) return
@@ -93,7 +94,7 @@ export async function startWalk(accountId: string, postId: string): Promise<void
     walk.value = fresh
   })
   startPosition()
-  void stayAwake()
+  if (hasTrack) void stayAwake()
   if (fix.value) await take()
 }
 
@@ -103,7 +104,7 @@ export async function pauseWalk(isPaused: boolean): Promise<void> {
     if (next && (await stored(() => putWalk(next)))) walk.value = next
   })
   if (isPaused) void letSleep()
-  else void stayAwake()
+  else if (walk.value?.has_track !== false) void stayAwake()
 }
 
 /** Into the outbox, and off the list of what is under way, in one transaction; before that it has not ended. */
@@ -114,7 +115,8 @@ export async function finishWalk(): Promise<void> {
     const endedAt = Math.max(serverNow(), done.started_at + 1000)
     let item: PatrolItem | null = null
     const isEnded = await stored(async () => {
-      item = itemOf(done, points.value, endedAt, await takeCounters(1))
+      const tasks = tasksSince(items.value, done.account_id, done.started_at)
+      item = itemOf(done, points.value, endedAt, await takeCounters(1), tasks)
       await endWalk(item)
     })
     if (!isEnded || !item) return
@@ -131,7 +133,7 @@ function take(): Promise<void> {
   return inOrder(async () => {
     const here = fix.value
     const under = walk.value
-    if (!here || !under || under.is_paused) return
+    if (!here || !under || under.is_paused || under.has_track === false) return
     const seen = { at: serverNow(), lonlat: here.lonlat, accuracy_m: Math.round(here.accuracyM * 10) / 10 }
     const fate = fateOf(lastPoint.value, seen)
     if (fate === 'near') return
@@ -162,5 +164,5 @@ async function letSleep(): Promise<void> {
 }
 
 document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'visible' && walk.value && !walk.value.is_paused) void stayAwake()
+  if (document.visibilityState === 'visible' && walk.value && !walk.value.is_paused && walk.value.has_track !== false) void stayAwake()
 })

@@ -3,7 +3,7 @@
  * pauses are gaps between the points, and the server says what counts.
  */
 import { distanceM } from '@/shared/geo/measure'
-import type { PatrolItem } from './outbox'
+import type { OutboxItem, PatrolItem } from './outbox'
 import type { Lonlat, PatrolBody } from '@/shared/api/types'
 
 export const NEAR_M = 10
@@ -28,6 +28,8 @@ export interface Walk {
   post_id: string
   started_at: number
   is_paused: boolean
+  /** False: an outing for tasks that records no positions. Outings from before this was asked have it not. */
+  has_track?: boolean
   /** Positions that were not kept, by reason. */
   left_out: { poor: number; jump: number }
 }
@@ -62,17 +64,24 @@ export function progressOf(points: readonly WalkPoint[]): Progress {
   return { lengthM, points: points.length, gaps }
 }
 
-export function bodyOf(walk: Walk, points: readonly WalkPoint[], endedAt: number): PatrolBody {
+/** Tasks with a visit of this account since a moment; without a track they are what makes the outing count. */
+export function tasksSince(items: readonly OutboxItem[], accountId: string, startedAt: number): number {
+  const visits = items.filter((item) => item.kind === 'visit' && item.account_id === accountId && Date.parse(item.body.device_time) >= startedAt)
+  return new Set(visits.map((item) => (item.kind === 'visit' ? item.body.assignment_id : ''))).size
+}
+
+export function bodyOf(walk: Walk, points: readonly WalkPoint[], endedAt: number, tasks = 0): PatrolBody {
   const iso = (ms: number): string => new Date(ms).toISOString()
   return {
     post_id: walk.post_id, started_at: iso(walk.started_at), ended_at: iso(endedAt),
     fixes: points.map((point) => ({ t: iso(point.at), lon: point.lonlat[0], lat: point.lonlat[1], accuracy_m: point.accuracy_m })),
+    ...(tasks > 0 ? { tasks_visited: tasks } : {}),
   }
 }
 
 /** The finished outing as an item of the outbox. */
-export function itemOf(walk: Walk, points: readonly WalkPoint[], endedAt: number, counter: number): PatrolItem {
-  const body = bodyOf(walk, points, endedAt)
+export function itemOf(walk: Walk, points: readonly WalkPoint[], endedAt: number, counter: number, tasks = 0): PatrolItem {
+  const body = bodyOf(walk, points, endedAt, tasks)
   return {
     kind: 'patrol', id: walk.patrol_id, visit_id: walk.patrol_id, account_id: walk.account_id, patch_number: '', counter,
     created_at: new Date(endedAt).toISOString(), status: 'waiting', tries: 0, next_try_at: 0, problem: null, mend: null,

@@ -350,6 +350,13 @@ export interface PatrolBody {
   started_at: string
   ended_at: string
   fixes: { t: string; lon: number; lat: number; accuracy_m: number }[]
+  /** Tasks visited on it, which their visits prove. */
+  tasks_visited?: number
+}
+
+export interface PatrolPosts {
+  items: { post_id: string; title: string; instead_of: string | null; until: string | null }[]
+  tracks: 'all' | 'tasks_only'
 }
 
 /** Something found on a round, as the phone sends it. */
@@ -400,6 +407,7 @@ export interface OwnPatrol {
   tasks_visited: number
   is_valid: boolean
   keeps_track: boolean
+  walked_by: string | null
   findings: number
   /** Why it, or some of its fixes, do not count. */
   reasons: { code: string; text: string; fix_count: number | null; decides: boolean }[]
