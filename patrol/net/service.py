@@ -18,7 +18,7 @@ from foundation.divisions import divisions
 from foundation.errors import Conflict, InvalidInput, NotFound
 from foundation.ids import derived_id
 from patrol.net import store
-from patrol.net.answering import manned_watcher
+from patrol.net.answering import manned_watcher, watcher
 from patrol.net.grid import CellShare, holding_cell
 from patrol.net.posts import ROLES, BadLine, Post, PostLine, read_posts
 from patrol.net.rosters import RosterPreview, Standing, area_of, preview_roster
@@ -26,6 +26,9 @@ from patrol.net.terms import Absence
 
 ALWAYS = date(2020, 1, 1)
 """Posts of a list that states no dates are in force from here on."""
+
+CELL_TIER = 4
+"""Posts of this tier watch cells themselves."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,26 @@ def accounts_in_post(session: Session, post: Post, on: date) -> frozenset[UUID]:
 def posts_by_ids(session: Session, post_ids: Sequence[UUID]) -> list[Post]:
     """Some posts, by number."""
     return sorted(store.posts_by_ids(session, post_ids).values(), key=lambda post: post.post_no)
+
+
+def cells_of_post(session: Session, post: Post, on: date) -> list[str]:
+    """Codes of the cells that a post of a village watches on a day; a chief's are all of the village.
+
+    None for posts above: they watch through others.
+    """
+    if post.tier != CELL_TIER:
+        return []
+    cells = store.cells_in(session, post.division_code, on)
+    codes = [cell["code"] for cell in cells]
+    if post.kind != "grid_officer":
+        return codes
+    officers = [
+        one
+        for one in store.posts_over(session, post.division_code, on)
+        if one.kind == "grid_officer" and one.division_code == post.division_code
+    ]
+    watchers = {cell["code"]: watcher(officers, cell["code"], cell["name"], codes) for cell in cells}
+    return [code for code, own in watchers.items() if own is not None and own.post_id == post.post_id]
 
 
 def get_post(session: Session, post_id: UUID) -> Post:

@@ -82,10 +82,11 @@ class OwnPatrol:
 
 
 class OwnPost(NamedTuple):
-    """A post for which somebody may walk; with whom this person stands in for, and the last day of that."""
+    """A post for which somebody may walk, and its cells; whom this person stands in for, and until when."""
 
     post_id: UUID
     title: str
+    cells: tuple[str, ...] = ()
     instead_of: str | None = None
     until: date | None = None
 
@@ -156,12 +157,17 @@ def own_posts(session: Session, actor: Actor, *, now: datetime) -> list[OwnPost]
     """
     require(actor, "patrol.record")
     today = now.astimezone(SHANGHAI).date()
-    own = [OwnPost(post.post_id, post.title) for post in net.posts_by_ids(session, actor.post_ids)]
-    return own + [
-        OwnPost(absence.post_id, net.get_post(session, absence.post_id).title, absence.name, absence.ends_on)
+    leaves = {
+        absence.post_id: absence
         for absence in net.absences_between(session, today, today)
         if absence.stand_in_account_id == actor.account_id and absence.post_id not in actor.post_ids
-    ]
+    }
+    found = []
+    for post in net.posts_by_ids(session, actor.post_ids) + net.posts_by_ids(session, list(leaves)):
+        leave, cells = leaves.get(post.post_id), tuple(net.cells_of_post(session, post, today))
+        told = (leave.name, leave.ends_on) if leave else (None, None)
+        found.append(OwnPost(post.post_id, post.title, cells, *told))
+    return found
 
 
 def own_patrols(session: Session, actor: Actor, *, first: date, last: date) -> list[OwnPatrol]:

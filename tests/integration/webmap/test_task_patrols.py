@@ -186,3 +186,29 @@ def test_what_a_stand_in_walked_counts_for_the_post(
     counted = {row.name: row.raw for row in view.rows if row.raw}
     assert len(counted) == 1
     assert stand_in["name"] not in counted, "the row is the post's; who walked stands in the ledger"
+
+
+def test_every_cell_of_a_village_is_told_to_one_officer_and_its_coverage_may_be_asked(
+    sign_in: SignIn, rows: Rows, post: dict[str, Any]
+) -> None:
+    code = post["division_code"]
+    people = rows(
+        "SELECT a.login, p.kind FROM post p JOIN account a ON a.account_id = p.holder_account_id"
+        " WHERE p.division_code = :code AND p.kind IN ('grid_officer', 'field_chief')",
+        code=code,
+    )
+    all_cells = {
+        row["code"]
+        for row in rows("SELECT code FROM grid_cell WHERE division_code = :c AND valid_to IS NULL", c=code)
+    }
+    told: dict[str, list[str]] = {"grid_officer": [], "field_chief": []}
+    for person in people:
+        for item in sign_in(person["login"]).get("/api/v1/patrols/posts").json()["items"]:
+            told[person["kind"]] += item["cells"]
+    assert sorted(told["grid_officer"]) == sorted(all_cells), "each cell once"
+    assert set(told["field_chief"]) == all_cells
+    officer = sign_in(post["login"])
+    for cell in told["grid_officer"][:2]:
+        seen = officer.get(f"/api/v1/coverage/cells/{cell}")
+        assert seen.status_code == 200, seen.text
+        assert {"cropland_m2", "covered_m2", "not_covered", "as_of"} <= set(seen.json())

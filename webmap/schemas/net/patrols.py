@@ -82,6 +82,7 @@ class PatrolPost(Answer):
 
     post_id: UUID
     title: str
+    cells: list[str] = Field(description="Codes of the cells that it watches; none above the village.")
     instead_of: str | None = Field(description="Who is on leave; null: the caller's own post.")
     until: date | None = Field(description="Last day of that leave.")
 

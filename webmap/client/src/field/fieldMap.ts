@@ -34,6 +34,10 @@ const SELF = new Style({
   image: new Circle({ radius: 9, fill: new Fill({ color: '#1E7BE0' }), stroke: new Stroke({ color: '#FFFFFF', width: 3.5 }) }),
 })
 
+const LEFT = [
+  new Style({ stroke: new Stroke({ color: '#FFFFFF', width: 4.5 }) }),
+  new Style({ fill: new Fill({ color: 'rgba(179,35,26,0.22)' }), stroke: new Stroke({ color: '#B3231A', width: 2, lineDash: [8, 5] }) }),
+]
 const PIN = [
   new Style({ image: new Circle({ radius: 13, stroke: new Stroke({ color: '#FFFFFF', width: 6 }) }) }),
   new Style({ image: new Circle({ radius: 13, stroke: new Stroke({ color: '#B3231A', width: 3.5 }) }) }),
@@ -59,6 +63,7 @@ export class FieldMap {
   private readonly self = new VectorSource()
   private readonly route = new VectorSource()
   private readonly goal = new VectorSource()
+  private readonly left = new VectorSource()
   private readonly pin = new VectorSource()
   private target: Lonlat | null = null
 
@@ -67,7 +72,7 @@ export class FieldMap {
     this.map = new OlMap({
       target: element, view: this.view, controls: [],
       interactions: [new DragPan(), new PinchZoom(), new DoubleClickZoom(), new MouseWheelZoom()],
-      layers: [this.image, ...[this.route, this.marks, this.goal, this.self, this.pin].map((source) => new VectorLayer({ source, updateWhileInteracting: true }))],
+      layers: [this.image, ...[this.left, this.route, this.marks, this.goal, this.self, this.pin].map((source) => new VectorLayer({ source, updateWhileInteracting: true }))],
     })
     this.map.on('loadstart', () => onState('loading'))
     this.map.on('rendercomplete', () => onState('complete'))
@@ -119,6 +124,19 @@ export class FieldMap {
     feature.setId('outline')
     feature.setStyle(patchStyles(state, true))
     this.goal.addFeature(feature)
+  }
+
+  /** Cropland that was not walked yet. */
+  setGround(shapes: readonly GeoJsonGeometry[], isShown: boolean): void {
+    this.left.clear()
+    for (const shape of shapes) {
+      const geometry = new GeoJSON().readGeometry(shape, { dataProjection: 'EPSG:4326', featureProjection: 'EPSG:3857' }) as Geometry
+      const feature = new Feature(geometry)
+      feature.setStyle(LEFT)
+      this.left.addFeature(feature)
+    }
+    const extent = this.left.getExtent()
+    if (isShown && extent && isFinite(extent[0]!)) this.view.fit(extent, { padding: [48, 24, 24, 24], maxZoom: 17, size: this.map.getSize() ?? [390, 300] })
   }
 
   /** The place of a finding. */

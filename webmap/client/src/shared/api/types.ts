@@ -355,8 +355,20 @@ export interface PatrolBody {
 }
 
 export interface PatrolPosts {
-  items: { post_id: string; title: string; instead_of: string | null; until: string | null }[]
+  items: { post_id: string; title: string; cells: string[]; instead_of: string | null; until: string | null }[]
   tracks: 'all' | 'tasks_only'
+}
+
+/** Cropland of one cell, walked in a period and not. */
+export interface CellGround {
+  cell: string
+  period: string
+  cropland_m2: number
+  covered_m2: number
+  share: number | null
+  covered: GeoJsonGeometry
+  not_covered: GeoJsonGeometry
+  as_of: string
 }
 
 /** Something found on a round, as the phone sends it. */
