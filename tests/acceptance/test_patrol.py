@@ -129,12 +129,15 @@ def test_an_outing_for_tasks_records_no_position(
         geolocation={"longitude": 112.79, "latitude": 34.93, "accuracy": 5},
         permissions=["geolocation"],
     )
+    expect(page.get_by_test_id("coverage-share")).to_contain_text("本期已覆盖")
+    page.get_by_test_id("coverage-show").click()
+    expect(page.get_by_role("region", name="未覆盖的耕地")).to_have_attribute("data-map-state", "complete")
     page.get_by_test_id("walk-start-trackless").click()
     expect(page.get_by_test_id("walk")).to_have_attribute("data-track", "false")
     expect(page.get_by_test_id("walk")).to_contain_text("不记录位置")
     page.get_by_test_id("walk-end").click()
     page.get_by_test_id("walk-end-sure").click()
-    expect(page.get_by_test_id("sync-pill")).to_have_attribute("data-sync", "synced")
+    expect(page.get_by_test_id("own-patrol").first).to_contain_text("核查任务 0 个，无轨迹")
     (sent,) = [row for row in api.get("/patrols", **days)["items"] if row["patrol_id"] not in before]
     assert (sent["fix_count"], sent["keeps_track"]) == (0, False)
     assert told(sent) == {"no_fixes"}, "no task was visited, so it does not count, and that is said"
