@@ -263,7 +263,7 @@ class PatrolRow(Base):
     doubts: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
     """What takes from the trust, in words; for people to look at."""
     body_sha256: Mapped[str] = mapped_column(String(64))
-    walker_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.account_id"), index=True)
+    walker_id: Mapped[UUID | None] = mapped_column(index=True)
     """Who walked: the holder, the deputy or a stand-in. None: brought in with a list of outings."""
     walker_name: Mapped[str | None] = mapped_column(Text)
 
