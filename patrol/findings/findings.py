@@ -28,8 +28,12 @@ STANDINGS: Mapping[str, tuple[str, str]] = {
         "settled, not treated as unlawful (patch {number})",
     ),
     "not_upheld": ("不属实", "not upheld"),
+    "repeated": ("重复发现，已有线索", "known already from another lead"),
+    "approved": ("经核对为已批准用地", "land that was approved"),
 }
 """How a finding stands -> what the finder is told, in Chinese and in English."""
+DISMISSED: Mapping[str, str] = {"repeated": "repeated", "approved_site": "approved"}
+"""Reasons for which a lead is dismissed although what was found is there; all others: not upheld."""
 FILED = frozenset({"case_open", "transferred"})
 RECTIFYING = frozenset({"rectifying", "recheck"})
 
@@ -143,7 +147,7 @@ def plain_body(body: FindingBody) -> dict[str, Any]:
 
 
 def standing_of(
-    *, number: str | None, is_dismissed: bool, state: str | None = None, verdict: str | None = None
+    *, number: str | None, dismissed: str | None = None, state: str | None = None, verdict: str | None = None
 ) -> Standing:
     """What came of a finding, from its lead and the case that the lead became part of.
 
@@ -151,11 +155,13 @@ def standing_of(
     ----------
     number : str, optional
         Of the patch that its lead belongs to.
+    dismissed : str, optional
+        Reason for which the lead was laid aside.
     state, verdict : str, optional
         Of that patch's case.
     """
     if number is None:
-        key = "not_upheld" if is_dismissed else "waiting"
+        key = "waiting" if dismissed is None else DISMISSED.get(dismissed, "not_upheld")
     elif state in {"closed", "dismissed"}:
         key = {None: "set_aside", "unlawful": "settled"}.get(verdict, "not_upheld")
     elif state in FILED:

@@ -223,7 +223,7 @@ def _view(row: RowMapping) -> FindingView:
         patch_number=row["number"],
         standing=standing_of(
             number=row["number"],
-            is_dismissed=row["is_dismissed"],
+            dismissed=row["dismissed"],
             state=row["state"],
             verdict=row["verdict_kind"],
         ),

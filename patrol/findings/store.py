@@ -14,8 +14,8 @@ from patrol.tables import FindingRow
 READ = """
 SELECT f.finding_id, f.patrol_id, f.category, f.found_at, f.note, f.division_code, f.by_id, f.by_name,
        f.lead_id, f.radius_m, ST_X(f.place) AS lon, ST_Y(f.place) AS lat,
-       EXISTS (SELECT FROM lead_decision d WHERE d.lead_id = f.lead_id AND d.kind = 'dismissed'
-               AND d.undone_at IS NULL) AS is_dismissed,
+       (SELECT coalesce(d.reason_code, 'other') FROM lead_decision d WHERE d.lead_id = f.lead_id
+        AND d.kind = 'dismissed' AND d.undone_at IS NULL ORDER BY d.made_at DESC LIMIT 1) AS dismissed,
        p.patch_id, p.number, c.state, c.verdict_kind,
        ARRAY(SELECT e.evidence_id FROM evidence e WHERE e.finding_id = f.finding_id
              ORDER BY e.captured_at, e.evidence_id) AS photos

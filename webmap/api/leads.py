@@ -44,7 +44,7 @@ CONFLICTS: dict[int | str, dict[str, Any]] = {
 
 @router.get("/leads/waiting", summary="Leads that wait for a person, newest first")
 def list_waiting(caller: SignedIn, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> WaitingLeads:
-    """Camera events and reports that no rule could place, with the patches around each."""
+    """Camera events, reports and findings that no rule could place, with the patches around each."""
     with caller.transaction() as session:
         found = waiting.list_waiting_leads(session, caller.actor, limit=limit)
     return WaitingLeads(

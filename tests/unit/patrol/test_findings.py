@@ -17,23 +17,25 @@ BODY = FindingBody(
 
 
 @pytest.mark.parametrize(
-    ("number", "is_dismissed", "state", "verdict", "told"),
+    ("number", "dismissed", "state", "verdict", "told"),
     [
-        (None, False, None, None, "待核"),
-        (None, True, None, None, "不属实"),
-        ("甲1", False, None, None, "已并入图斑 甲1"),
-        ("甲1", False, "triage", "unlawful", "已并入图斑 甲1"),
-        ("甲1", False, "rectifying", "unlawful", "属实，整改中（图斑 甲1）"),
-        ("甲1", False, "case_open", "unlawful", "已立案（图斑 甲1）"),
-        ("甲1", False, "closed", "unlawful", "属实，已办结（图斑 甲1）"),
-        ("甲1", False, "dismissed", "lawful", "不属实"),
-        ("甲1", False, "dismissed", None, "已了结，未作违法处理（图斑 甲1）"),
+        (None, None, None, None, "待核"),
+        (None, "not_land", None, None, "不属实"),
+        (None, "repeated", None, None, "重复发现，已有线索"),
+        (None, "approved_site", None, None, "经核对为已批准用地"),
+        ("甲1", None, None, None, "已并入图斑 甲1"),
+        ("甲1", None, "triage", "unlawful", "已并入图斑 甲1"),
+        ("甲1", None, "rectifying", "unlawful", "属实，整改中（图斑 甲1）"),
+        ("甲1", None, "case_open", "unlawful", "已立案（图斑 甲1）"),
+        ("甲1", None, "closed", "unlawful", "属实，已办结（图斑 甲1）"),
+        ("甲1", None, "dismissed", "lawful", "不属实"),
+        ("甲1", None, "dismissed", None, "已了结，未作违法处理（图斑 甲1）"),
     ],
 )
 def test_the_finder_is_told_how_it_stands(
-    number: str | None, is_dismissed: bool, state: str | None, verdict: str | None, told: str
+    number: str | None, dismissed: str | None, state: str | None, verdict: str | None, told: str
 ) -> None:
-    found = standing_of(number=number, is_dismissed=is_dismissed, state=state, verdict=verdict)
+    found = standing_of(number=number, dismissed=dismissed, state=state, verdict=verdict)
     assert found.zh == told
     assert "{" not in found.en
 

@@ -42,7 +42,17 @@ class FindingCategory(Answer):
 class FindingStanding(Answer):
     """What came of a finding."""
 
-    key: Literal["waiting", "joined", "confirmed", "filed", "settled", "set_aside", "not_upheld"]
+    key: Literal[
+        "waiting",
+        "joined",
+        "confirmed",
+        "filed",
+        "settled",
+        "set_aside",
+        "not_upheld",
+        "repeated",
+        "approved",
+    ]
     zh: str = Field(examples=["已并入图斑 410883-2609-0001"])
     en: str
 

@@ -398,7 +398,7 @@ export interface FindingInfo {
   lead_id: string
   patch_id: string | null
   patch_number: string | null
-  standing: { key: 'waiting' | 'joined' | 'confirmed' | 'filed' | 'settled' | 'set_aside' | 'not_upheld'; zh: string; en: string }
+  standing: { key: 'waiting' | 'joined' | 'confirmed' | 'filed' | 'settled' | 'set_aside' | 'not_upheld' | 'repeated' | 'approved'; zh: string; en: string }
   photos: string[]
 }
 
