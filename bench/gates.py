@@ -141,6 +141,10 @@ def _values(records: Sequence[Record], gate: Gate) -> list[float]:
         return [float(record.result[gate.metric]) for record in own if gate.metric in record.result]
     if gate.metric == "pixels_per_cpu_s":
         return [record.pixels / record.cpu_s for record in own]
+    if gate.metric == "cpu_ms_each":
+        return [record.cpu_s * 1e3 / record.pixels for record in own]
+    if gate.metric in PLAIN_METRICS and not gate.denominator:
+        return [getattr(record, gate.metric) for record in own]
     other: Mapping[int, Record] = {
         record.round: record for record in records if record.work == gate.denominator
     }

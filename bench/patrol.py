@@ -13,6 +13,9 @@ from bench.rows import Agreement, Growth, Row, Size, Suite, Work
 OFFICERS: Mapping[str, int] = {"T": 40, "S": 200, "M": 2_000, "L": 10_000}
 POINTS_AN_OFFICER = 2_520
 OURS = Work("ours", "bench.works.tracks:measure_packed", needs=("server:postgis",))
+RANKINGS_A_RUN = 10
+"""The kernel counts the CPU of other processes in hundredths of a second."""
+RANKED: Mapping[str, Any] = {"needs": ("server:postgis",), "is_warmed": False}
 LATTICE = Work("ours", "bench.works.tracks:cover_on_lattice")
 WHOLE = Work("ours", "bench.works.tracks:cover_on_lattice", {"is_whole": True})
 
@@ -32,6 +35,16 @@ class WeekRow(Row):
     def place(self, folder: Path, size: Size) -> dict[str, Any]:
         """The week of a size."""
         return week_place(folder, OFFICERS[size])
+
+
+@dataclass(frozen=True)
+class RankingRow(Row):
+    """A row measured on rankings of a whole city, of a size that hardly follows the run's."""
+
+    def place(self, folder: Path, size: Size) -> dict[str, Any]:
+        """Ten thousand officers, but for a test; rankings are what is counted."""
+        officers = OFFICERS["T" if size == "T" else "L"]
+        return {**week_place(folder, officers), "units": RANKINGS_A_RUN}
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,15 @@ SUITE = Suite(
             "Share of cropland near tracks",
             (LATTICE, Work("buffers", "bench.works.tracks:cover_by_buffers")),
             most=MappingProxyType({"share_gap": 0.01}),
+        ),
+        RankingRow(
+            "rankings",
+            "A week's ranking of a city's grid officers over HTTP, server and database",
+            (
+                Work("ours", "bench.works.rankings:rank_officers", {"limit": 200}, **RANKED),
+                Work("all-lines", "bench.works.rankings:rank_officers", **RANKED),
+            ),
+            agreements=(Agreement("total", ("ours", "all-lines")),),
         ),
     ),
     (

@@ -18,6 +18,7 @@ METRICS = {
     "geodesic_error": "largest error against geodesic areas",
     "bytes_a_point": "bytes a point",
     "share_gap": "mean gap of shares",
+    "cpu_ms_each": "CPU milliseconds each",
 }
 
 

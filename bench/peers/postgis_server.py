@@ -19,10 +19,11 @@ class Server:
     """A private PostGIS of one work; it stops when the work's process ends, or is done with it."""
 
     def __init__(self, place: Path, name: str) -> None:
-        # A server for each job: the small one that warms up may still be running.
-        folder = tempfile.mkdtemp(prefix=f"pg-{name}-", dir=place)
+        # A server for each job: the small one that warms up may still be running. The cluster's folder lies
+        # below, where only the owner may enter: it then chooses one that its user can reach.
+        folder = Path(tempfile.mkdtemp(prefix=f"pg-{name}-", dir=place)) / "data"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.peers.postgis_server", folder],
+            [sys.executable, "-m", "bench.peers.postgis_server", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -65,6 +66,12 @@ def process_cpu_s(postmaster: int) -> float:
         elif int(fields[1]) == postmaster:
             total += int(fields[11]) + int(fields[12])
     return total / tick
+
+
+def own_cpu_s(process: int) -> float:
+    """CPU seconds of one process, of all its threads."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def serve(folder: Path) -> None:

@@ -48,15 +48,16 @@ from patrol.reports.indicators import DEFINITIONS, Ledger, Person, Step, compute
 from patrol.reports.issuing.service import errata_facts
 from patrol.reports.people import load_people, walked_apart
 from patrol.reports.rankings import (
+    WHOLE,
+    Part,
     PersonGroup,
     RankingRow,
     Unit,
-    person_ranks,
-    rank_persons,
     rank_units,
     ranking_policy,
     with_changes,
 )
+from patrol.reports.standings import service as standings
 
 CLASSES_FILE = Path(__file__).resolve().parents[2] / "data" / "reference" / "change_classes.toml"
 AREA_LEVELS = {2: "市", 3: "县（市、区）", 4: "乡镇", 5: "村"}
@@ -115,43 +116,21 @@ def with_coverage(session: Session, scope: Scope, ledger: Ledger) -> Ledger:
     return replace(ledger, coverage=coverage)
 
 
-def person_rankings(
-    session: Session, scope: Scope, wanted: Callable[[PersonGroup], bool] = lambda group: True
-) -> list[tuple[PersonGroup, list[RankingRow]]]:
+def person_rankings(session: Session, scope: Scope) -> list[tuple[PersonGroup, list[RankingRow]]]:
     """Rankings of persons with the change since the period before; none where only units are ranked."""
+    return person_page(session, scope, lambda group: True)[0]
+
+
+def person_page(
+    session: Session, scope: Scope, wanted: Callable[[PersonGroup], bool], part: Part = WHOLE
+) -> tuple[list[tuple[PersonGroup, list[RankingRow]]], int]:
+    """Some lines of the rankings of some groups, and how many lines there are; ranks are over all."""
     policy = ranking_policy()
-    if not policy.ranks_persons[scope.profile]:
-        return []
-    former = previous_period(scope.period)
-    spans = [(former.starts_at, former.ends_at), (scope.period.starts_at, scope.end)]
     groups = [group for group in policy.groups if wanted(group)]
-    tiers = sorted({group.tier for group in groups})
-    people = load_people(session, scope.division.prefix, former.first, scope.period.last, tiers)
-    counts = store.walked(session, scope.division.prefix, spans)
-    before, now = (
-        _counted(session, Ledger(), people.in_period(period), walked=walked, span=span)
-        for period, walked, span in zip((former, scope.period), counts, spans, strict=True)
-    )
-    # Before the first outing there was no ranking to have moved from.
-    is_first = not store.has_outings(session, scope.division.prefix, *spans[0])
-    codes = {person.division_code for person in now.persons}
-    names = {code: division_name(code) for code in codes}
-    former_names = {(person.post_id, person.since): person.name for person in before.persons}
-    come = {
-        person.seat
-        for person in now.persons
-        if former_names.get((person.post_id, person.since), person.name) != person.name
-    }
-    found = []
-    for group in groups:
-        ranks = {} if is_first else person_ranks(before, former, as_of=scope.as_of, group=group)
-        # Whoever came to a post does not inherit the rank of whoever left it.
-        ranks = {key: rank for key, rank in ranks.items() if key not in come} if come else ranks
-        ranked = rank_persons(
-            now, scope.period, as_of=scope.as_of, group=group, unit_names=names, former=ranks
-        )
-        found.append((group, ranked))
-    return found
+    if not policy.ranks_persons[scope.profile] or not groups:
+        return [], 0
+    field = standings.load_field(session, scope.division.prefix, scope.period, end=scope.end, groups=groups)
+    return standings.lines(session, field, part), len(field)
 
 
 def unit_ranking(session: Session, scope: Scope, level: int) -> list[RankingRow]:

@@ -50,23 +50,7 @@ class People:
         ]
 
     def _person(self, own: Time, period: Period) -> Person | None:
-        away = self.absences.get(own.post_id)
-        required = patrol_policy().required
-        if away is None:
-            asked, days_away = (
-                required(
-                    tier=own.tier, kind=own.kind, period=period, since=own.valid_from, until=own.valid_to
-                ),
-                0,
-            )
-        else:
-            first, last = _days(own, period)
-            spans = duty_spans(first, last, [each for each in away if each.name == own.name])
-            asked = sum(
-                required(tier=own.tier, kind=own.kind, period=period, since=span.first, until=span.last + DAY)
-                for span in spans
-            )
-            days_away = (last - first).days + 1 - sum(span.days for span in spans)
+        asked, days_away = asked_of_time(own, self.absences.get(own.post_id), period)
         if asked <= 0:
             return None
         return Person(
@@ -105,6 +89,23 @@ def walked_apart(
         if person.since is not None
     }
     return store.walked_by_seat(session, spans) if spans else {}
+
+
+def asked_of_time(own: Time, absences: Sequence[Absence] | None, period: Period) -> tuple[float, int]:
+    """Visits asked of somebody in a period, and days away; of the post's absences only the own count."""
+    required = patrol_policy().required
+    if absences is None:
+        asked = required(
+            tier=own.tier, kind=own.kind, period=period, since=own.valid_from, until=own.valid_to
+        )
+        return asked, 0
+    first, last = _days(own, period)
+    spans = duty_spans(first, last, [each for each in absences if each.name == own.name])
+    asked = sum(
+        required(tier=own.tier, kind=own.kind, period=period, since=span.first, until=span.last + DAY)
+        for span in spans
+    )
+    return asked, (last - first).days + 1 - sum(span.days for span in spans)
 
 
 def _days(own: Time, period: Period) -> tuple[date, date]:

@@ -27,6 +27,30 @@ class PersonGroup(NamedTuple):
     kinds: tuple[str, ...]
 
 
+class Part(NamedTuple):
+    """Which lines of a ranking are told; ranks and changes are over all of them all the same.
+
+    Attributes
+    ----------
+    group : str, optional
+        One group of persons only: a key of ``data/policies/ranking.toml``.
+    first, limit : int, int or None
+        From which line on, and how many at most.
+    """
+
+    group: str | None = None
+    first: int = 0
+    limit: int | None = None
+
+    @property
+    def last(self) -> int | None:
+        """The first line that is not told any more; None where all are."""
+        return None if self.limit is None else self.first + self.limit
+
+
+WHOLE = Part()
+
+
 class Unit(NamedTuple):
     """A township or county that is ranked."""
 
@@ -91,6 +115,8 @@ def rank_persons(
     former: Mapping[str, int] = MappingProxyType({}),
 ) -> list[RankingRow]:
     """Persons of a group by patrol frequency: share of the quota, capped, so that mileage wins nothing.
+
+    The rule in plain words; `patrol.reports.standings` follows it for a whole city at once.
 
     Parameters
     ----------

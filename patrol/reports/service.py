@@ -22,7 +22,7 @@ from patrol.reports.alarms.service import sign_facts
 from patrol.reports.bulletins import Facts, check_kind, due_papers, number_of
 from patrol.reports.indicators import DEFINITIONS, Definition, Indicator, compute
 from patrol.reports.ledgers import ledger_archive, ledger_tables
-from patrol.reports.rankings import PersonGroup, RankingRow, ranking_policy
+from patrol.reports.rankings import WHOLE, Part, PersonGroup, RankingRow, ranking_policy
 from patrol.reports.views import SIGNS, BulletinFile, BulletinView, view_of
 from patrol.tables import BulletinRow
 
@@ -44,6 +44,8 @@ class RankingView:
     rows: tuple[RankingRow, ...]
     definitions: tuple[Definition, ...]
     persons_ranked: bool
+    total: int
+    """Lines of the whole ranking, of which `rows` are those that were asked for."""
 
 
 def rankings(
@@ -53,9 +55,9 @@ def rankings(
     period: str,
     of: str = "post",
     tier: int | None = None,
-    group: str | None = None,
     division_code: str | None = None,
     profile: str = "full",
+    part: Part = WHOLE,
     now: datetime,
 ) -> RankingView:
     """A ranking as it stands now.
@@ -68,8 +70,8 @@ def rankings(
         ``post | township | county``.
     tier : int, optional
         Of persons: 3 township, 4 village. Several groups of a tier follow one another, each ranked by itself.
-    group : str, optional
-        One group of persons only: a key of ``data/policies/ranking.toml``.
+    part : Part
+        Which lines are told.
 
     Raises
     ------
@@ -83,11 +85,14 @@ def rankings(
     if of == "post":
 
         def wanted(found: PersonGroup) -> bool:
-            return (tier is None or found.tier == tier) and (group is None or found.key == group)
+            return (tier is None or found.tier == tier) and part.group in {None, found.key}
 
-        rows = [row for _, members in facts.person_rankings(session, scope, wanted) for row in members]
+        members, total = facts.person_page(session, scope, wanted, part)
+        rows = [row for _, group_rows in members for row in group_rows]
     else:
         rows = facts.unit_ranking(session, scope, 4 if of == "township" else 3)
+        total = len(rows)
+        rows = rows[part.first : part.last]
     persons_ranked = ranking_policy().ranks_persons[profile]
     return RankingView(
         scope.period.label,
@@ -97,6 +102,7 @@ def rankings(
         tuple(rows),
         DEFINITIONS,
         persons_ranked,
+        total,
     )
 
 

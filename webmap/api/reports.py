@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse
 from patrol.reports import service as reports
 from patrol.reports.issuing import service as issuing
 from patrol.reports.issuing.errata import ErratumBody
+from patrol.reports.rankings import Part
 from patrol.reports.views import BulletinView
 from webmap.deps import PREFIX, SignedIn, noun_router
 from webmap.schemas.reports import (
@@ -35,6 +36,10 @@ def read_ranking(
     tier: Annotated[int | None, Query(ge=1, le=4, description="Of persons: 3 township, 4 village.")] = None,
     group: Annotated[str | None, Query(max_length=64, description="One group of persons.")] = None,
     division: Annotated[str | None, Query(description="12-digit code; none: the own area.")] = None,
+    offset: Annotated[int, Query(ge=0, le=1_000_000, description="Lines to leave out.")] = 0,
+    limit: Annotated[
+        int | None, Query(ge=1, le=1_000, description="Lines at most; none: all. Ranks are over all lines.")
+    ] = None,
 ) -> Ranking:
     """With the definition and formula of every number."""
     with caller.transaction() as session:
@@ -44,9 +49,9 @@ def read_ranking(
             period=period,
             of=of,
             tier=tier,
-            group=group,
             division_code=division,
             profile=caller.runtime.settings.policy_profile,
+            part=Part(group, offset, limit),
             now=caller.now(),
         )
     return Ranking.model_validate(view)

@@ -45,6 +45,7 @@ class Ranking(Answer):
     last: date = Field(serialization_alias="to")
     of: str
     persons_ranked: bool = Field(description="False: the bureau ranks units only.")
+    total: int = Field(description="Lines of the whole ranking; rows are those asked for.")
     rows: list[RankingLine]
     definitions: list[DefinitionInfo]
 

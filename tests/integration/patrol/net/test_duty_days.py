@@ -13,6 +13,7 @@ from foundation.calendar import SHANGHAI
 from patrol import service
 from patrol.reports.indicators import Person
 from patrol.reports.people import load_people
+from patrol.reports.rankings import Part
 from patrol.rounds.patrols import patrol_policy
 from tests.integration.patrol.conftest import POSTS, Net
 
@@ -130,7 +131,7 @@ def test_outings_count_for_whoever_had_the_post_that_day(net: Net) -> None:
         outing(net, "G-1", 2026, 9, day, 9, 0)
     outing(net, "G-1", 2026, 9, 9, 23, 59)
     net.at(2026, 9, 14, 8, 0)
-    view = net.do("manager", service.rankings, period="2026-W37", group="grid_officers")
+    view = net.do("manager", service.rankings, period="2026-W37", part=Part("grid_officers"))
     told = {row.name: (row.raw, row.completion_rate) for row in view.rows}
     assert told["网格甲"] == (4.0, 1.0)
     assert told["网格新"] == (0.0, 0.0)
@@ -142,7 +143,7 @@ def test_outings_count_for_whoever_had_the_post_that_day(net: Net) -> None:
     # The week after, whoever came does not inherit a place from whoever left.
     outing(net, "G-1", 2026, 9, 15, 9, 0)
     net.at(2026, 9, 21, 8, 0)
-    rows = net.do("manager", service.rankings, period="2026-W38", group="grid_officers").rows
+    rows = net.do("manager", service.rankings, period="2026-W38", part=Part("grid_officers")).rows
     changes = {row.key: row.change for row in rows}
     assert changes[str(net.post("G-1"))] is None
     assert changes[str(net.post("G-2"))] is not None

@@ -1,0 +1,1 @@
+"""Rankings of many persons in columns: ranks over everybody, lines only for those who are shown."""
