@@ -148,7 +148,10 @@ def watch_closed(runtime: Runtime) -> int:
 def run_clocks(runtime: Runtime) -> ClockReport:
     """Escalate what is overdue and name what soon will be."""
     from patrol import service
+    from patrol.staffing import service as staffing
 
+    with runtime.database.transaction(runtime.system) as session:
+        staffing.hand_over_due(session, runtime.system, now=runtime.clock())
     with runtime.database.transaction(runtime.system) as session:
         report = service.run_clocks(session, runtime.system, now=runtime.clock())
     for patch_id, code in report.failed:

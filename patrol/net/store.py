@@ -19,7 +19,7 @@ from foundation.access import Actor
 from foundation.errors import Conflict
 from patrol.net.grid import CellShare
 from patrol.net.posts import Post
-from patrol.net.tables import AbsenceRow, TenureRow
+from patrol.net.tables import AbsenceRow, HandoverRow, TenureRow
 from patrol.net.terms import Absence, Tenure
 from patrol.tables import PostRow
 
@@ -183,7 +183,28 @@ def cell_counts(session: Session, prefix: str) -> dict[str, int]:
 
 def posts_over(session: Session, division_code: str, on: date) -> list[Post]:
     """Posts in force of a division, of all above it and of all below it, as they stand on a day."""
-    return standing_in(post_rows(session, division_code, on), absences_on(session, on))
+    rows = _handed_over(session, post_rows(session, division_code, on), on)
+    return standing_in(rows, absences_on(session, on))
+
+
+def _handed_over(session: Session, rows: Sequence[PostRow], on: date) -> list[Post]:
+    """Posts with whoever will have taken them over by a day."""
+    posts = {row.post_id: post_of(row) for row in rows}
+    for coming in handovers_to_come(session, on=on):
+        post = posts.get(coming.post_id)
+        if post is None:
+            continue
+        if coming.part == "deputy":
+            named: dict[str, Any] = {
+                "deputy_name": coming.person_name,
+                "deputy_account_id": coming.account_id,
+            }
+        else:
+            named = {"holder_name": coming.person_name, "holder_account_id": coming.account_id}
+            if post.deputy_name == coming.person_name:
+                named |= {"deputy_name": None, "deputy_account_id": None}
+        posts[coming.post_id] = replace(post, **named)
+    return list(posts.values())
 
 
 def standing_in(rows: Iterable[PostRow | Post], absences: Sequence[Absence]) -> list[Post]:
@@ -292,6 +313,24 @@ def phones_of(session: Session, division_code: str) -> dict[tuple[UUID, str], st
 def absences_on(session: Session, on: date) -> list[Absence]:
     """Leaves of a day, in the order in which they were recorded."""
     return absences_between(session, on, on)
+
+
+def handovers_to_come(
+    session: Session, *, on: date | None = None, post_ids: Iterable[UUID] | None = None
+) -> list[HandoverRow]:
+    """Arranged handovers that are still open, soonest first: up to a day, or of some posts."""
+    statement = select(HandoverRow).where(HandoverRow.outcome.is_(None))
+    if on is not None:
+        statement = statement.where(HandoverRow.takes_on <= on)
+    if post_ids is not None:
+        statement = statement.where(HandoverRow.post_id.in_(list(post_ids)))
+    return list(session.scalars(statement.order_by(HandoverRow.takes_on, HandoverRow.handover_id)))
+
+
+def lock_handover(session: Session, handover_id: UUID) -> HandoverRow | None:
+    """An arranged handover, locked until the transaction ends."""
+    statement = select(HandoverRow).where(HandoverRow.handover_id == handover_id)
+    return session.scalar(statement.with_for_update())
 
 
 def absences_of(session: Session, post_ids: Iterable[UUID]) -> list[Absence]:

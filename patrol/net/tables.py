@@ -61,3 +61,36 @@ class AbsenceRow(Base):
     stand_in_account_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.account_id"))
     note: Mapped[str] = mapped_column(Text)
     is_cancelled: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
+
+
+class HandoverRow(Base):
+    """A handover that is arranged for a day to come; at most one for each part of a post."""
+
+    __tablename__ = "post_handover"
+    __table_args__ = (
+        CheckConstraint("part IN ('holder', 'deputy')", name="part"),
+        CheckConstraint(
+            "outcome IN ('done', 'cancelled', 'void') AND settled_at IS NOT NULL"
+            " OR outcome IS NULL AND settled_at IS NULL",
+            name="outcome",
+        ),
+        Index(
+            "uq_post_handover_open", "post_id", "part", unique=True, postgresql_where=text("outcome IS NULL")
+        ),
+    )
+
+    handover_id: Mapped[UUID] = mapped_column(primary_key=True)
+    post_id: Mapped[UUID] = mapped_column(ForeignKey("post.post_id"), index=True)
+    division_code: Mapped[str] = mapped_column(String(12))
+    part: Mapped[str] = mapped_column(Text)
+    person_name: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.account_id"))
+    phone: Mapped[str | None] = mapped_column(Text)
+    takes_on: Mapped[date] = mapped_column(Date)
+    note: Mapped[str] = mapped_column(Text)
+    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    recorded_by: Mapped[UUID] = mapped_column()
+    recorded_by_name: Mapped[str] = mapped_column(Text)
+    settled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    outcome: Mapped[str | None] = mapped_column(Text)
+    """done | cancelled | void (the post had ended, or the person stood in it already); None: still to come"""

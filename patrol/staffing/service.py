@@ -25,11 +25,12 @@ from patrol.net.posts import HEADS, KINDS
 from patrol.net.rosters import RosterPreview
 from patrol.net.service import PostImport
 from patrol.net.sheets import workbook
-from patrol.net.tables import AbsenceRow
+from patrol.net.tables import AbsenceRow, HandoverRow
 from patrol.net.terms import Absence, Tenure, check_absence
 from patrol.tables import PostRow
 
 PARTS = ("holder", "deputy")
+AHEAD_MOST = timedelta(days=366)
 TIER_NAMES = ("一级", "二级", "三级", "四级")
 
 
@@ -59,18 +60,30 @@ class Leave:
 
 
 class Staffed(NamedTuple):
-    """What came of a change: the patches that have another owner or holder now."""
+    """What came of a change: the patches that have another owner or holder now; the day, if it is to come."""
 
     post_id: UUID
     moved: tuple[UUID, ...]
     absences: tuple[Absence, ...] = ()
+    takes_on: date | None = None
+
+
+class Coming(NamedTuple):
+    """A handover that is arranged for a day to come."""
+
+    handover_id: UUID
+    part: str
+    name: str
+    takes_on: date
+    recorded_by_name: str
 
 
 class History(NamedTuple):
-    """Everybody who ever stood in a post, and its leaves."""
+    """Everybody who ever stood in a post, its leaves, and who is to take it over."""
 
     tenures: tuple[Tenure, ...]
     absences: tuple[Absence, ...]
+    coming: tuple[Coming, ...]
 
 
 def accounts_by_login(session: Session, actor: Actor, logins: Iterable[str]) -> dict[str, UUID]:
@@ -216,16 +229,100 @@ def end_leave(session: Session, actor: Actor, absence_id: UUID, *, back_on: date
 def hand_over(session: Session, actor: Actor, post_id: UUID, to: Handover, *, now: datetime) -> Staffed:
     """Somebody else takes a post over; open work of whoever leaves moves in the same transaction.
 
+    On a day to come it is arranged: the platform carries it out on that day, until then it may be called off.
+
     Raises
     ------
     InvalidInput
-        ``patrol.post.bad_part``, ``patrol.post.no_name``, ``patrol.post.handover_to_come`` (the day is yet to
-        come) or ``patrol.post.same_person``.
+        ``patrol.post.bad_part``, ``patrol.post.no_name``, ``patrol.post.handover_too_far`` or
+        ``patrol.post.same_person``.
+    Conflict
+        ``patrol.post.handover_arranged``: another one of this part of the post is to come.
     """
     post = net.get_post(session, post_id)
     require(actor, "post.staff", post.division_code)
     _check_handover(to, post.holder_name if to.part == "holder" else post.deputy_name or "", _today(now))
     (row,) = store.lock_posts_of(session, post_id, None)
+    if to.on > _today(now):
+        return _arrange(session, actor, row, to, now=now)
+    return _take_over(session, actor, row, to, now=now)
+
+
+def call_off(session: Session, actor: Actor, handover_id: UUID, *, now: datetime) -> None:
+    """An arranged handover will not be.
+
+    Raises
+    ------
+    NotFound
+        ``patrol.handover.not_found``.
+    Conflict
+        ``patrol.handover.settled``.
+    """
+    row = store.lock_handover(session, handover_id)
+    if row is None:
+        raise NotFound("patrol.handover.not_found", handover_id=str(handover_id))
+    require(actor, "post.staff", row.division_code)
+    if row.outcome is not None:
+        raise Conflict("patrol.handover.settled", on=str(row.takes_on))
+    row.settled_at, row.outcome = now, "cancelled"
+    session.flush()
+    facts = {"to": row.person_name, "on": str(row.takes_on), "part": row.part}
+    audit.record(
+        session, actor, "patrol.post.handover_called_off", subject=("post", row.post_id), at=now, facts=facts
+    )
+
+
+def hand_over_due(session: Session, actor: Actor, *, now: datetime) -> list[UUID]:
+    """Carry out the arranged handovers whose day has come; the posts."""
+    require(actor, "clock.run")
+    posts = []
+    for coming in store.handovers_to_come(session, on=_today(now)):
+        row = store.lock_handover(session, coming.handover_id)
+        if row is None or row.outcome is not None:
+            continue
+        (post,) = store.lock_posts_of(session, row.post_id, None)
+        before = post.holder_name if row.part == "holder" else post.deputy_name
+        row.settled_at, row.outcome = now, "done"
+        if post.valid_to is not None or before == row.person_name:
+            row.outcome = "void"
+            session.flush()
+            continue
+        to = Handover(row.part, row.person_name, row.takes_on, row.account_id, row.phone, row.note)
+        _take_over(session, actor, post, to, now=now)
+        posts.append(row.post_id)
+    return posts
+
+
+def _arrange(session: Session, actor: Actor, post: PostRow, to: Handover, *, now: datetime) -> Staffed:
+    for known in store.handovers_to_come(session, post_ids=[post.post_id]):
+        if known.part == to.part:
+            raise Conflict("patrol.post.handover_arranged", name=known.person_name, on=str(known.takes_on))
+    session.add(
+        HandoverRow(
+            handover_id=uuid7(now),
+            post_id=post.post_id,
+            division_code=post.division_code,
+            part=to.part,
+            person_name=to.name,
+            account_id=to.account_id,
+            phone=to.phone,
+            takes_on=to.on,
+            note=to.note,
+            recorded_at=now,
+            recorded_by=actor.account_id,
+            recorded_by_name=actor.name,
+        )
+    )
+    session.flush()
+    facts = {"post_no": post.post_no, "part": to.part, "to": to.name, "on": str(to.on)}
+    audit.record(
+        session, actor, "patrol.post.handover_arranged", subject=("post", post.post_id), at=now, facts=facts
+    )
+    return Staffed(post.post_id, (), takes_on=to.on)
+
+
+def _take_over(session: Session, actor: Actor, row: PostRow, to: Handover, *, now: datetime) -> Staffed:
+    post_id = row.post_id
     before = row.holder_name if to.part == "holder" else row.deputy_name or ""
     if to.part == "holder":
         row.holder_name, row.holder_account_id, row.holder_phone = to.name, to.account_id, to.phone
@@ -252,7 +349,15 @@ def history_of(session: Session, actor: Actor, post_id: UUID) -> History:
     """
     post = net.get_post(session, post_id)
     require(actor, "net.view", post.division_code)
-    return History(tuple(store.tenures_of(session, [post_id])), tuple(store.absences_of(session, [post_id])))
+    coming = [
+        Coming(row.handover_id, row.part, row.person_name, row.takes_on, row.recorded_by_name)
+        for row in store.handovers_to_come(session, post_ids=[post_id])
+    ]
+    return History(
+        tuple(store.tenures_of(session, [post_id])),
+        tuple(store.absences_of(session, [post_id])),
+        tuple(coming),
+    )
 
 
 def _check_handover(to: Handover, before: str, today: date) -> None:
@@ -260,8 +365,8 @@ def _check_handover(to: Handover, before: str, today: date) -> None:
         raise InvalidInput("patrol.post.bad_part", given=to.part[:20], accepted=list(PARTS))
     if not to.name.strip():
         raise InvalidInput("patrol.post.no_name")
-    if to.on > today:
-        raise InvalidInput("patrol.post.handover_to_come", on=str(to.on))
+    if to.on > today + AHEAD_MOST:
+        raise InvalidInput("patrol.post.handover_too_far", on=str(to.on), days=AHEAD_MOST.days)
     if to.name == before:
         raise InvalidInput("patrol.post.same_person", name=to.name)
 

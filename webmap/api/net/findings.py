@@ -12,7 +12,7 @@ from patrol.findings import service as findings
 from patrol.findings.findings import FindingBody, finding_policy
 from webmap.deps import SignedIn, noun_router
 from webmap.schemas.basics import Problem
-from webmap.schemas.net.findings import FindingCategory, FindingForm, FindingInfo, FindingList
+from webmap.schemas.net.findings import FindingCategory, FindingInfo, FindingList, PatrolFindingForm
 
 router = noun_router("findings")
 
@@ -26,7 +26,9 @@ router = noun_router("findings")
         409: {"model": Problem, "description": "Another finding under this id; both are kept for review"},
     },
 )
-def put_finding(caller: SignedIn, finding_id: UUID, body: FindingForm, response: Response) -> FindingInfo:
+def put_finding(
+    caller: SignedIn, finding_id: UUID, body: PatrolFindingForm, response: Response
+) -> FindingInfo:
     """Sending it again is safe at any time. It becomes a lead: a place and how far off it may be."""
     finding, runtime = FindingBody(finding_id=finding_id, **dict(body)), caller.runtime
     try:

@@ -112,6 +112,13 @@ def hand_over(caller: SignedIn, post_id: UUID, body: HandoverForm) -> StaffedInf
     return StaffedInfo.model_validate(done)
 
 
+@router.post("/handovers/{handover_id}/call-off", status_code=204, summary="An arranged handover will not be")
+def call_off(caller: SignedIn, handover_id: UUID) -> None:
+    """Until the day itself."""
+    with caller.transaction() as session:
+        staffing.call_off(session, caller.actor, handover_id, now=caller.now())
+
+
 @router.get(
     "/post-lists/template.xlsx",
     response_class=Response,

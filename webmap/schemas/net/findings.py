@@ -13,7 +13,7 @@ Degrees = Annotated[float, Field(ge=-180, le=180)]
 Place = tuple[Degrees, Annotated[float, Field(ge=-90, le=90)]]
 
 
-class FindingForm(Body):
+class PatrolFindingForm(Body):
     """A finding as it was noted; its id is made by the phone."""
 
     patrol_id: UUID | None = Field(

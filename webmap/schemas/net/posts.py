@@ -106,11 +106,22 @@ class AbsenceInfo(Answer):
     note: str
 
 
+class ComingInfo(Answer):
+    """A handover that is arranged for a day to come."""
+
+    handover_id: UUID
+    part: str
+    name: str
+    takes_on: date
+    recorded_by_name: str
+
+
 class PostHistory(Answer):
-    """Everybody who ever stood in a post, and its leaves."""
+    """Everybody who ever stood in a post, its leaves, and who is to take it over."""
 
     tenures: list[TenureInfo]
     absences: list[AbsenceInfo]
+    coming: list[ComingInfo]
 
 
 class PostBrief(Answer):
@@ -230,6 +241,7 @@ class StaffedInfo(Answer):
     post_id: UUID
     moved: list[UUID] = Field(description="Patches whose owner or holder is another now.")
     absences: list[AbsenceInfo]
+    takes_on: date | None = Field(description="Arranged for this day; null: done.")
 
 
 class GridForm(Body):

@@ -12,7 +12,7 @@ from openpyxl import Workbook, load_workbook
 from sqlalchemy import text
 
 from foundation.errors import Conflict, InvalidInput, LandwardenError, NotAllowed, NotFound
-from patrol import service
+from patrol import jobs, service
 from patrol.cases.succession import leave_all_posts, ownerless, vacate_post
 from patrol.lists import service as lists
 from patrol.net import service as net_service
@@ -234,7 +234,7 @@ def test_a_post_is_handed_over_with_its_work_and_its_history(net: Net) -> None:
     assert (facts["from"], facts["to"], facts["note"]) == ("网格甲", "网格新", "换届")
     for wrong, code in (
         (Handover("holder", "网格新", today), "patrol.post.same_person"),
-        (Handover("holder", "某", today.replace(year=2027)), "patrol.post.handover_to_come"),
+        (Handover("holder", "某", today.replace(year=2028)), "patrol.post.handover_too_far"),
         (Handover("chief", "某", today), "patrol.post.bad_part"),
         (Handover("deputy", " ", today), "patrol.post.no_name"),
     ):
@@ -245,6 +245,68 @@ def test_a_post_is_handed_over_with_its_work_and_its_history(net: Net) -> None:
         net.do("station", staffing.hand_over, net.post("X-1"), Handover("holder", "某", today))
     with pytest.raises(NotAllowed):
         net.do("chief", staffing.hand_over, net.post("V-1"), Handover("holder", "某", today))
+
+
+def test_a_handover_of_a_day_to_come_happens_on_that_day(net: Net) -> None:
+    patch_id = net.add_patch()
+    net.do("county", service.dispatch, patch_id, post_id=net.post("G-1"))
+    day = net.clock().date() + timedelta(days=3)
+    to = Handover("holder", "接任丁", day, phone="13800000000")
+    done = net.do("station", staffing.hand_over, net.post("G-1"), to)
+    assert (done.moved, done.takes_on) == ((), day)
+    assert answering(net) == "网格甲"
+    assert answering(net, day - timedelta(days=1)) == "网格甲"
+    assert answering(net, day) == "接任丁"
+    with pytest.raises(Conflict) as refused:
+        net.do("station", staffing.hand_over, net.post("G-1"), to)
+    assert refused.value.code == "patrol.post.handover_arranged"
+
+    def run() -> None:
+        jobs.run_clocks(net.runtime)
+
+    def coming() -> list[str]:
+        history = net.do("station", lambda s, a, now: staffing.history_of(s, a, net.post("G-1")))
+        return [row.name for row in history.coming]  # type: ignore[attr-defined]
+
+    run()
+    assert (answering(net), coming()) == ("网格甲", ["接任丁"])
+    net.at(day.year, day.month, day.day, 0, 5)
+    run()
+    assert (answering(net), coming()) == ("接任丁", [])
+    (task,) = net.rows(
+        "SELECT holder_name FROM assignment WHERE patch_id = :id AND kind = 'verify'"
+        " AND status IN ('waiting', 'sent', 'signed')",
+        id=patch_id,
+    )
+    assert task["holder_name"] == "接任丁"
+    tenures = net.rows(
+        "SELECT person_name, valid_from, valid_to FROM post_tenure WHERE post_id = :id AND part = 'holder'"
+        " ORDER BY valid_from",
+        id=net.post("G-1"),
+    )
+    assert [(row["person_name"], row["valid_to"]) for row in tenures] == [("网格甲", day), ("接任丁", None)]
+    assert tenures[1]["valid_from"] == day
+    run()  # once
+    assert len(net.rows("SELECT 1 FROM post_tenure WHERE post_id = :id", id=net.post("G-1"))) == 2
+
+
+def test_an_arranged_handover_is_called_off_and_one_of_an_ended_post_is_void(net: Net) -> None:
+    day = net.clock().date() + timedelta(days=2)
+    net.do("station", staffing.hand_over, net.post("G-1"), Handover("holder", "接任丁", day))
+    (row,) = net.rows("SELECT handover_id FROM post_handover")
+    with pytest.raises(LandwardenError):
+        net.do("grid-1", staffing.call_off, row["handover_id"])
+    net.do("station", staffing.call_off, row["handover_id"])
+    with pytest.raises(Conflict):
+        net.do("station", staffing.call_off, row["handover_id"])
+    net.do("station", staffing.hand_over, net.post("G-2"), Handover("holder", "接任戊", day))
+    with net.runtime.database.transaction(net.runtime.system) as session:
+        session.execute(text("UPDATE post SET valid_to = :day WHERE post_no = 'G-2'"), {"day": day})
+    net.at(day.year, day.month, day.day, 8, 0)
+    jobs.run_clocks(net.runtime)
+    assert answering(net) == "网格甲"
+    outcomes = net.rows("SELECT outcome FROM post_handover ORDER BY recorded_at, handover_id")
+    assert [row["outcome"] for row in outcomes] == ["cancelled", "void"]
 
 
 def test_one_persons_leave_is_of_all_the_posts_and_booked_leave_answers_ahead(net: Net) -> None:

@@ -12,6 +12,7 @@ export const netApi = {
   leave: (postId: string, body: LeaveForm) => request<StaffedInfo>(`/posts/${postId}/absences`, { method: 'POST', body }),
   back: (absenceId: string, backOn: string) =>
     request<StaffedInfo>(`/absences/${absenceId}/end`, { method: 'POST', body: { back_on: backOn } }),
+  callOff: (handoverId: string) => request<void>(`/handovers/${handoverId}/call-off`, { method: 'POST' }),
   handover: (postId: string, body: HandoverForm) => request<StaffedInfo>(`/posts/${postId}/handover`, { method: 'POST', body }),
   previewRoster: (file: Blob, endsMissing: boolean, signal?: AbortSignal) =>
     request<RosterPreviewInfo>(`/post-lists/preview${query({ ends_missing: endsMissing })}`, { method: 'POST', raw: file, signal }),

@@ -239,6 +239,15 @@ export interface ClockInfo {
   is_provisional: boolean
 }
 
+/** A handover that is arranged for a day to come. */
+export interface ComingInfo {
+  handover_id: string
+  part: string
+  name: string
+  takes_on: string
+  recorded_by_name: string
+}
+
 /** A feature of a layer version that an upheld objection showed to be otherwise. */
 export interface CorrectionInfo {
   correction_id: string
@@ -364,7 +373,9 @@ export interface EstimateInfo {
 export interface EvidenceDetail {
   evidence_id: string
   visit_id: string | null
-  patch_id: string
+  /** Of an officer's round; the patch is its lead's, if any. */
+  finding_id: string | null
+  patch_id: string | null
   kind: string
   kind_name: string
   title: string | null
@@ -540,9 +551,9 @@ export interface HeldSubmission {
   held_id: string
   reason: 'no_parent' | 'other_body'
   reason_name: string
-  kind: 'evidence' | 'visit'
+  kind: 'evidence' | 'visit' | 'patrol' | 'finding'
   submission_id: string
-  /** The visit that it waits for. */
+  /** The visit or finding that it waits for. */
   parent_id: string | null
   division_code: string
   sha256: string
@@ -1014,10 +1025,11 @@ export interface PostBrief {
   line: number | null
 }
 
-/** Everybody who ever stood in a post, and its leaves. */
+/** Everybody who ever stood in a post, its leaves, and who is to take it over. */
 export interface PostHistory {
   tenures: TenureInfo[]
   absences: AbsenceInfo[]
+  coming: ComingInfo[]
 }
 
 /** The queue in the order in which it goes out, and how much one person is given. */
@@ -1245,6 +1257,8 @@ export interface StaffedInfo {
   /** Patches whose owner or holder is another now. */
   moved: string[]
   absences: AbsenceInfo[]
+  /** Arranged for this day; null: done. */
+  takes_on: string | null
 }
 
 /** One stage of a filed case; `reached_at` null: not yet. */
