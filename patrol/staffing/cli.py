@@ -64,8 +64,8 @@ def import_(
     from foundation.errors import Conflict
     from foundation.runtime import open_runtime
     from foundation.settings import read_settings
-    from patrol import jobs
     from patrol.cases.succession import import_posts
+    from patrol.net.grids import service as grids
     from patrol.net.service import preview_posts
 
     data = _read(file)
@@ -82,7 +82,10 @@ def import_(
             report = import_posts(
                 session, system, data, now=now, password=password, ends_missing=ends_missing
             )
-        cells = jobs.import_grid(runtime) if grid else 0
+        cells = 0
+        if grid:
+            with runtime.database.transaction(runtime.system) as session:
+                cells = grids.import_grid(session, runtime.system, now=runtime.clock())
     typer.echo(f"岗位 {report.imported} 个，账号 {report.accounts} 个，网格 {cells} 个。")
     for bad in report.bad_lines:
         typer.echo(f"✗ {bad.reason} [{bad.code}]", err=True)
