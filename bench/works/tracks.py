@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +41,10 @@ POINT_ROW = np.dtype(
      ("lon", ">f8"), ("n3", ">i4"), ("lat", ">f8"), ("n4", ">i4"), ("accuracy", ">f4")]
 )  # fmt: skip
 """One point as PostgreSQL's binary COPY wants it."""
+OUTING_ROW = struct.Struct(">hiiiqi")
+"""One outing likewise, up to its bytes."""
+A_WRITE = 64
+"""Outings written at once."""
 COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TAIL = b"\xff\xff"
 WINDOWS = """
@@ -212,13 +217,18 @@ def cover_by_buffers(place: Place) -> Job:
 
 def _copy_packed(server: Server, tracks: Tracks) -> int:
     size = 0
-    with server.connected() as connection:
-        sql = "COPY outing FROM STDIN (FORMAT binary)"
-        with connection.cursor().copy(sql) as sink:
-            sink.set_types(["int4", "timestamptz", "bytea"])
-            for number, data in enumerate(pack(tracks)):
+    sql = "COPY outing FROM STDIN (FORMAT binary)"
+    moment = round(MONDAY.timestamp() * 1_000_000) - EPOCH_2000_US
+    with server.connected() as connection, connection.cursor().copy(sql) as sink:
+        sink.write(COPY_HEAD)
+        packed = pack(tracks)
+        for begin in range(0, len(packed), A_WRITE):
+            parts = []
+            for number, data in enumerate(packed[begin : begin + A_WRITE], start=begin):
                 size += len(data)
-                sink.write_row((number, MONDAY, data))
+                parts += [OUTING_ROW.pack(3, 4, number, 8, moment, len(data)), data]
+            sink.write(b"".join(parts))
+        sink.write(COPY_TAIL)
     return size
 
 

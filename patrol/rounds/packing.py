@@ -8,6 +8,7 @@ bits: pause since the fix before, steps east and north, accuracy in decimetres t
 from __future__ import annotations
 
 import itertools
+import struct
 import zlib
 from collections.abc import Sequence
 
@@ -19,6 +20,9 @@ from patrol.rounds.tracks import HEADER, POINT, SEGMENT, Tracks
 
 FORM = 2
 HEAD = np.dtype([("form", "<u4"), ("fixes", "<u4"), ("anchors", "<u4"), ("crc", "<u4")])
+HEAD_FORM = struct.Struct("<4I")
+AT_ONCE = 128
+"""Outings packed together: so many lie in the processor's cache until their bytes are taken."""
 
 
 def pack(tracks: Tracks) -> list[bytes]:
@@ -29,20 +33,27 @@ def pack(tracks: Tracks) -> list[bytes]:
     counts = np.diff(tracks.starts)
     anchors = kernels.count_anchors(tracks.starts, tracks.ticks, tracks.lon, tracks.lat)
     sizes = HEADER + SEGMENT * anchors + POINT * counts
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    words = np.zeros(offsets[-1] // 2, dtype="<u2")
     quality = tracks.accuracy << np.uint16(1) | tracks.is_mock
-    kernels.write_points(
-        words, offsets // 2, anchors, tracks.starts, tracks.ticks, tracks.lon, tracks.lat, quality
-    )
-    view, packed = words.view(np.uint8).data, []
-    heads = np.zeros(len(tracks), dtype=HEAD)
-    heads["form"], heads["fixes"], heads["anchors"] = FORM, counts, anchors
-    places = list(itertools.pairwise(offsets.tolist()))
-    heads["crc"] = [zlib.crc32(view[begin + HEADER : end]) for begin, end in places]
-    head = heads.tobytes()
-    for outing, (begin, end) in enumerate(places):
-        packed.append(head[HEADER * outing : HEADER * (outing + 1)] + bytes(view[begin + HEADER : end]))
+    packed: list[bytes] = []
+    for begin in range(0, len(tracks), AT_ONCE):
+        end = min(begin + AT_ONCE, len(tracks))
+        offsets = np.concatenate([[0], np.cumsum(sizes[begin:end])]).astype(np.int64)
+        words = np.empty(offsets[-1] // 2, dtype="<u2")
+        own = tracks.starts[begin : end + 1]
+        kernels.write_points(
+            words, offsets // 2, anchors[begin:end], own, tracks.ticks, tracks.lon, tracks.lat, quality
+        )
+        view = words.view(np.uint8).data
+        heads = zip(
+            itertools.pairwise(offsets.tolist()),
+            counts[begin:end].tolist(),
+            anchors[begin:end].tolist(),
+            strict=True,
+        )
+        for (first, last), fixes, found in heads:
+            crc = zlib.crc32(view[first + HEADER : last])
+            HEAD_FORM.pack_into(view, first, FORM, fixes, found, crc)
+            packed.append(view[first:last].tobytes())
     return packed
 
 
