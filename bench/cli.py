@@ -25,8 +25,9 @@ def bench(
     rounds: Annotated[int, typer.Option("--pairs", min=1, help="轮数 Interleaved rounds of each row")] = 5,
     json_file: Annotated[Path | None, typer.Option("--json", help="结果 Account of the run")] = None,
     report: Annotated[Path | None, typer.Option("--report", help="报告 Markdown page of the run")] = None,
-    source: Annotated[
-        Path | None, typer.Option("--from", help="不测，由已有结果出报告 Report from an earlier --json")
+    sources: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="由已有结果出报告，可多次 Report from earlier --json files"),
     ] = None,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="影像目录，可复用 Keep the made scenes here")
@@ -36,7 +37,8 @@ def bench(
     ] = False,
 ) -> None:
     """Measure, write what was asked for, and say what falls short."""
-    from bench.run import known_names, run_bench
+    from bench.joining import by_suite, joined_runs
+    from bench.run import known_names, rows_by_suite, run_bench
     from bench.sections import merged_page
 
     if size not in SIZES:
@@ -44,25 +46,27 @@ def bench(
     unknown = [name for name in names or [] if name not in known_names()]
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: {', '.join(known_names())}", param_hint="NAME")
-    if source is not None:
-        run = json.loads(source.read_text("utf-8"))
+    if sources:
+        found = [json.loads(source.read_text("utf-8")) for source in sources]
     else:
-        run = run_bench(
-            names or [],
-            size=size,
-            rounds=rounds,
-            tell=lambda text: typer.echo(f"… {text}", err=True),
-            folder=folder,
-        )
+        found = [run_bench(names or [], size=size, rounds=rounds, tell=_tell, folder=folder)]
+    rows = rows_by_suite()
+    run = joined_runs(found, [row for own in rows.values() for row in own])
     if json_file is not None:
         json_file.write_text(json.dumps(run, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
     if report is not None:
-        former = report.read_text("utf-8") if report.exists() else ""
-        report.write_text(merged_page(run, former), "utf-8")
+        page = report.read_text("utf-8") if report.exists() else ""
+        for part in by_suite(found, rows):
+            page = merged_page(part, page)
+        report.write_text(page, "utf-8")
     _say(run)
     is_short = bool(run["wrong_results"]) or not all(item["is_held"] for item in run["gates"])
     if gate and is_short:
         raise typer.Exit(EXIT_NOT_HELD)
+
+
+def _tell(text: str) -> None:
+    typer.echo(f"… {text}", err=True)
 
 
 def _say(run: dict[str, object]) -> None:

@@ -56,11 +56,9 @@ def conditions(run: dict[str, Any]) -> str:
     others = median(record["other_cores"] for record in records) if records else 0.0
     steal = median(record["steal_share"] for record in records) if records else 0.0
     versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
-    commit = run["revision"]["commit"][:12] or "no checkout"
-    modified = " with local changes" if run["revision"]["is_modified"] else ""
     return (
         f"- {run['started_at']}, size {run['size']}, {run['rounds']} rounds, {run['seconds']:.0f} s; "
-        f"revision {commit}{modified}\n"
+        f"{_revisions(run)}\n"
         f"- {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
         f"{machine['system']}\n"
         f"- Load by others while measuring: {others:.2f} cores (median), stolen by the host "
@@ -68,6 +66,21 @@ def conditions(run: dict[str, Any]) -> str:
         f"- {versions}\n"
         f"{PICTURES if any(record['side_px'] for record in records) else OTHERS}"
     )
+
+
+def _revisions(run: dict[str, Any]) -> str:
+    """Of what the rows were measured: one revision, or each with its rows."""
+
+    def said(revision: dict[str, Any]) -> str:
+        return (revision["commit"][:12] or "no checkout") + (
+            " with local changes" if revision["is_modified"] else ""
+        )
+
+    several = run.get("revisions", [])
+    if len({said(each) for each in several}) < 2:
+        return f"revision {said(run['revision'])}"
+    parts = [f"{said(each)} ({', '.join(each['rows'])}; {each['started_at']})" for each in several]
+    return f"{len(several)} runs joined, revisions " + ", ".join(parts)
 
 
 def gate_table(gates: Sequence[dict[str, Any]], titles: dict[str, str]) -> str:

@@ -29,6 +29,15 @@ def known_names() -> list[str]:
     return list(dict.fromkeys([*names, *(gate.name for gate in read_gates())]))
 
 
+def rows_by_suite() -> dict[str, list[str]]:
+    """Names of the rows and growths of each suite, in their order."""
+    named: dict[str, list[str]] = {}
+    for suite in SUITES.values():
+        entries: tuple[Row | Growth, ...] = (*suite.rows, *suite.growths)
+        named[suite.name] = [entry.name for entry in entries]
+    return named
+
+
 def run_bench(
     names: Sequence[str], *, size: Size, rounds: int, tell: Tell, folder: Path | None = None
 ) -> dict[str, Any]:

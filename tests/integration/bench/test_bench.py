@@ -177,3 +177,43 @@ def test_the_command_knows_its_names_and_makes_the_page_from_a_file(tmp_path: Pa
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert "- R1-zstd9: 2, target at most 1.7" in page.read_text("utf-8")
     assert CliRunner().invoke(app, [*arguments, "--gate"]).exit_code == 1
+
+
+def test_joined_runs_tell_of_each_row_the_newest_and_every_revision(tmp_path: Path) -> None:
+    def run(day: int, commit: str, rows: dict[str, float], wrong: list[str]) -> Path:
+        def gate(row: str, value: float) -> dict[str, object]:
+            works = {"numerator": "ours", "denominator": "points", "metric": "cpu_s", "direction": "min"}
+            return {"gate": f"T-{row}", "row": row, "target": 10.0, **works, "value": value} | {
+                **{"least": value, "most": value, "is_held": value >= 10.0}
+            }
+
+        machine = {"processor": "x", "cores": 2, "memory_gib": 1.0, "system": "y", "load_average": []}
+        told = {
+            **{"started_at": f"2026-11-{day}T04:00:00+00:00", "seconds": 1.0, "size": "L", "rounds": day},
+            **{"machine": machine, "versions": {}, "revision": {"commit": commit, "is_modified": False}},
+            **{"suites": ["patrol"], "titles": dict.fromkeys(rows, "t"), "missing": [], "not_measured": {}},
+            "gates": [gate(row, value) for row, value in rows.items()],
+            "records": [replace(record("ours"), row=row, side_px=0).as_json() for row in rows],
+            "wrong_results": wrong,
+        }
+        path = tmp_path / f"{day}.json"
+        path.write_text(json.dumps(told), "utf-8")
+        return path
+
+    wrong = ["track-load ours: torn", "track-week: odd"]
+    old = run(22, "a" * 40, {"track-load": 3.25, "track-week": 8.75}, wrong)
+    new = run(23, "b" * 40, {"track-load": 12.5}, [])
+    page = tmp_path / "page.md"
+    build_app()
+    for order in ([old, new], [new, old]):
+        page.unlink(missing_ok=True)
+        arguments = [word for path in order for word in ("--from", str(path))]
+        assert CliRunner().invoke(app, ["bench", *arguments, "--report", str(page)]).exit_code == 0
+        text = page.read_text("utf-8")
+        assert "12.5 (12.5" in text
+        assert "3.25" not in text
+        assert "- T-track-week: 8.75, target at least 10" in text
+        assert "Wrong result: track-week: odd" in text
+        assert "torn" not in text
+        assert f"{'a' * 12} (track-week; 2026-11-22" in text
+        assert f"{'b' * 12} (track-load; 2026-11-23" in text
