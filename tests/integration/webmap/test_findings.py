@@ -276,3 +276,15 @@ def test_only_what_was_found_first_is_credited_as_self_found(
     assert (credit.numerator, credit.denominator) == (1, 2)
     standing = {row["lead_id"]: row["standing"]["key"] for row in own(officer)}
     assert standing == {late: "settled", new: "settled"}
+
+
+def test_nobody_adds_findings_to_anothers_patrol(sign_in: SignIn, rows: Rows, post: dict[str, Any]) -> None:
+    officer, patrol_id = sign_in(post["login"]), uuid4()
+    put(officer, patrol_id, walk(post))
+    (other,) = rows(
+        "SELECT a.login FROM post p JOIN account a ON a.account_id = p.holder_account_id WHERE p.tier = 4"
+        " AND p.division_code <> :code AND p.kind = 'grid_officer' ORDER BY p.post_no LIMIT 1",
+        code=post["division_code"],
+    )
+    assert tell(sign_in(other["login"]), uuid4(), finding(post, patrol_id=str(patrol_id))).status_code == 201
+    assert put(officer, patrol_id, walk(post)).json()["findings"] == 0
