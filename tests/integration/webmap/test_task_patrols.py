@@ -15,6 +15,7 @@ from foundation.calendar import SHANGHAI
 from foundation.clock import SteppedClock
 from foundation.runtime import Runtime
 from patrol.reports import service as reports
+from patrol.reports.rankings import Part
 from webmap.app import create_app
 
 from .conftest import ORIGIN, PASSWORD
@@ -181,7 +182,7 @@ def test_what_a_stand_in_walked_counts_for_the_post(
     assert str(post["post_id"]) in found["completion_rate"].counted
     with web_runtime.database.transaction(web_runtime.system) as session:
         view = reports.rankings(
-            session, web_runtime.system, period="2026-W37", group="grid_officers", now=clock()
+            session, web_runtime.system, period="2026-W37", part=Part("grid_officers"), now=clock()
         )
     counted = {row.name: row.raw for row in view.rows if row.raw}
     assert len(counted) == 1
