@@ -53,25 +53,35 @@ class Server:
 
 def process_cpu_s(postmaster: int) -> float:
     """CPU seconds of a server: its own, of processes that ended, and of those that live."""
-    tick = os.sysconf("SC_CLK_TCK")
+    while True:
+        own = _own_and_ended(postmaster)
+        living = _living_children(postmaster)
+        # A process that is laid to rest between the two looks would be in neither.
+        if _own_and_ended(postmaster) == own:
+            return (sum(own) + living) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_and_ended(process: int) -> tuple[int, ...]:
+    """Ticks of a process, and of its children that it has laid to rest."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return tuple(int(value) for value in fields[11:15])
+
+
+def _living_children(process: int) -> int:
     total = 0
     for place in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = place.read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue
-        number = int(place.parent.name)
-        if number == postmaster:
-            total += sum(int(value) for value in fields[11:15])
-        elif int(fields[1]) == postmaster:
+        if int(fields[1]) == process:
             total += int(fields[11]) + int(fields[12])
-    return total / tick
+    return total
 
 
 def own_cpu_s(process: int) -> float:
     """CPU seconds of one process, of all its threads."""
-    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(_own_and_ended(process)[:2]) / os.sysconf("SC_CLK_TCK")
 
 
 def serve(folder: Path) -> None:

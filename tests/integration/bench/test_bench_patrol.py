@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.peers.postgis_server import Server
 from bench.run import run_bench
 
 ROWS = ["track-load", "track-week", "rankings"]
@@ -32,3 +33,15 @@ def test_databases_stand_wherever_scenes_are_kept(tmp_path: Path) -> None:
         folder.chmod(0o755)
     run = run_bench(["track-load"], size="T", rounds=1, folder=tmp_path, tell=lambda text: None)
     assert run["wrong_results"] == []
+
+
+def test_the_work_of_a_connection_that_just_closed_is_counted(tmp_path: Path) -> None:
+    server = Server(tmp_path, "closing")
+    try:
+        for _ in range(8):
+            before = server.cpu_s()
+            # The backend ends, and is laid to rest, while the CPU is asked for.
+            server.run("SELECT count(*) FROM generate_series(1, 2000000) WHERE random() < 0.5")
+            assert server.cpu_s() - before > 0.05
+    finally:
+        server.close()
