@@ -95,4 +95,9 @@ SUITE = Suite(
         WeekGrowth("growth-tracks", "Measuring in points", OURS),
         WeekGrowth("growth-coverage", "Coverage in points, the ground the same", WHOLE),
     ),
+    MappingProxyType(
+        {
+            "coverage by buffers at size L": "a round of the peer takes ten minutes there; M is shown",
+        }
+    ),
 )

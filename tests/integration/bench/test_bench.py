@@ -18,6 +18,7 @@ from bench.report import performance_page
 from bench.rows import Row, Work
 from bench.run import SUITES, known_names, run_bench
 from bench.scenes import make_pair, planted_boxes
+from bench.sections import merged_page
 from foundation.cli import app, build_app
 
 QUIET = {"tell": lambda text: None}
@@ -217,3 +218,26 @@ def test_joined_runs_tell_of_each_row_the_newest_and_every_revision(tmp_path: Pa
         assert "torn" not in text
         assert f"{'a' * 12} (track-week; 2026-11-22" in text
         assert f"{'b' * 12} (track-load; 2026-11-23" in text
+
+
+def test_rows_that_a_run_did_not_measure_stay_on_the_page() -> None:
+    def run(**rows: float) -> dict[str, object]:
+        machine = {"processor": "x", "cores": 2, "memory_gib": 1.0, "system": "y", "load_average": []}
+        works = {"numerator": "ours", "denominator": "peer", "metric": "cpu_s", "direction": "min"}
+        told = {"target": 1.0, "is_held": True, **works}
+        return {
+            **{"started_at": "2026-11-24T04:00:00+00:00", "seconds": 1.0, "size": "L", "rounds": 1},
+            **{"machine": machine, "versions": {}, "revision": {"commit": "", "is_modified": False}},
+            **{"suites": ["detection"], "titles": dict.fromkeys(rows, "t"), "missing": []},
+            **{"not_measured": {}, "wrong_results": [], "records": []},
+            "gates": [
+                {**told, "gate": row, "row": row, "value": value, "least": value, "most": value}
+                for row, value in rows.items()
+            ],
+        }
+
+    whole = merged_page(run(sar=41.5, monitor=7.25), "")
+    later = merged_page(run(sar=43.5), whole)
+    assert "| monitor | t | ours ÷ peer, CPU | ≥ 1 | 7.25" in later
+    assert later.index("41.5") < later.index("Newer than the same rows above") < later.index("43.5")
+    assert "43.5" not in merged_page(run(sar=45.5, monitor=8.5), later)
