@@ -47,11 +47,14 @@ def walked_by_seat(session: Session, spans: Mapping[str, tuple[UUID, datetime, d
     """Valid outings of posts, each between two moments of its own."""
     rows = session.execute(
         text(
-            "SELECT s.seat, count(p.patrol_id) FROM unnest(CAST(:seats AS text[]), CAST(:posts AS uuid[]),"
+            # A look-up of the post for each seat, and its days as a filter of the count: a join, or days in
+            # the look-up, would read the outings of everybody.
+            "SELECT s.seat, (SELECT count(*)"
+            " FILTER (WHERE p.started_at >= s.begins AND p.started_at < s.ends)"
+            " FROM patrol p WHERE p.post_id = s.post_id AND p.is_valid)"
+            " FROM unnest(CAST(:seats AS text[]), CAST(:posts AS uuid[]),"
             " CAST(:begins AS timestamptz[]), CAST(:ends AS timestamptz[]))"
             " AS s (seat, post_id, begins, ends)"
-            " LEFT JOIN patrol p ON p.post_id = s.post_id AND p.is_valid AND p.started_at >= s.begins"
-            " AND p.started_at < s.ends GROUP BY s.seat"
         ),
         {
             "seats": list(spans),

@@ -63,7 +63,7 @@ def load_field(
     away = _on_leave(session, duties, days)
     now = _counted(session, duties, posts, period, spans[1], "now", away)
     # Before the first outing there was no ranking to have moved from.
-    has_former = bool(len(duties)) and store.has_outings(session, prefix, *spans[0])
+    has_former = bool(duties["before"].any()) or store.has_outings(session, prefix, *spans[0])
     before = _counted(session, duties, posts, former, spans[0], "before", away) if has_former else None
     order = _unit_order(duties)
     ranked = [
