@@ -13,7 +13,7 @@ TITLES = {
     "patrol": "巡查轨迹 Tracks of patrols",
     "later": "像元检测（后测） Pixels, measured later",
 }
-NOTES = {"later": "Newer than the same rows above, which were not all measured again.\n"}
+NOTES = {"later": ("Newer than the same rows above, which were not all measured again.\n",)}
 LINE = re.compile(r"^\| ([\w-]+) \|", re.MULTILINE)
 MARK = "<!-- bench:{name} -->"
 SECTION = re.compile(r"<!-- bench:(\w+) -->\n(.*?)<!-- bench:\1 end -->\n", re.DOTALL)
@@ -52,7 +52,7 @@ def _section(name: str, run: dict[str, Any]) -> str:
         MARK.format(name=name),
         f"## {TITLES.get(name, name)}\n",
         f"Made by `landwarden bench {PAGE_SUITE if name in NOTES else name}`; do not edit.\n",
-        NOTES.get(name, ""),
+        *NOTES.get(name, ()),
         conditions(run),
         gate_table(run["gates"], run["titles"]),
         "What falls short:\n",

@@ -43,8 +43,8 @@ POINT_ROW = np.dtype(
 """One point as PostgreSQL's binary COPY wants it."""
 OUTING_ROW = struct.Struct(">hiiiqi")
 """One outing likewise, up to its bytes."""
-A_WRITE = 64
-"""Outings written at once."""
+A_WRITE = 128
+"""Outings packed and written at once."""
 COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TAIL = b"\xff\xff"
 WINDOWS = """
@@ -221,15 +221,28 @@ def _copy_packed(server: Server, tracks: Tracks) -> int:
     moment = round(MONDAY.timestamp() * 1_000_000) - EPOCH_2000_US
     with server.connected() as connection, connection.cursor().copy(sql) as sink:
         sink.write(COPY_HEAD)
-        packed = pack(tracks)
-        for begin in range(0, len(packed), A_WRITE):
+        for begin in range(0, len(tracks), A_WRITE):
             parts = []
-            for number, data in enumerate(packed[begin : begin + A_WRITE], start=begin):
+            for number, data in enumerate(pack(_some(tracks, begin, begin + A_WRITE)), start=begin):
                 size += len(data)
                 parts += [OUTING_ROW.pack(3, 4, number, 8, moment, len(data)), data]
             sink.write(b"".join(parts))
         sink.write(COPY_TAIL)
     return size
+
+
+def _some(tracks: Tracks, begin: int, end: int) -> Tracks:
+    """Outings from one place to another, as views."""
+    starts = tracks.starts[begin : end + 1]
+    own = slice(int(starts[0]), int(starts[-1]))
+    return Tracks(
+        starts - starts[0],
+        tracks.ticks[own],
+        tracks.lon[own],
+        tracks.lat[own],
+        tracks.accuracy[own],
+        tracks.is_mock[own],
+    )
 
 
 def _copy_points(server: Server, tracks: Tracks) -> int:
