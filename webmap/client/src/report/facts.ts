@@ -49,6 +49,8 @@ export interface PersonBlock {
   key: string
   zh: string
   rows: RankingRow[]
+  /** Lines there are, where only the first were asked for. */
+  total?: number
 }
 
 export interface Facts {

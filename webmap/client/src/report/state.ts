@@ -50,6 +50,10 @@ export const periods = computed(() => {
 export const weeks = computed(() => periodsBack([...(config.value?.periods.weeks ?? [])].sort().at(-1) ?? '', 26))
 export const months = computed(() => periodsBack([...(config.value?.periods.months ?? [])].sort().at(-1) ?? '', 12))
 
+const TIERS = [3, 4] as const
+/** A city has ten thousand lines: so many are asked for at a time. */
+const LINES = 200
+
 /** Where no bulletin was drafted: the rankings as they stand. */
 export const liveUnits = shallowRef<RankingRow[]>([])
 export const livePersons = shallowRef<PersonBlock[]>([])
@@ -62,14 +66,27 @@ async function loadLive(): Promise<void> {
   if (!asked || bulletin.value) return
   try {
     const [units, ...tiers] = await Promise.all([
-      api.ranking({ period: asked, of: 'township' }), api.ranking({ period: asked, of: 'post', tier: 3 }), api.ranking({ period: asked, of: 'post', tier: 4 }),
+      api.ranking({ period: asked, of: 'township' }), ...TIERS.map((tier) => api.ranking({ period: asked, of: 'post', tier, limit: LINES })),
     ])
     if (period.value !== asked) return
     liveUnits.value = units.rows
     liveDefinitions.value = units.definitions
     livePersons.value = tiers
-      .map((tier, i) => ({ key: `tier${i + 3}`, zh: i === 0 ? '乡级' : '村级', rows: tier.rows }))
+      .map((tier, i) => ({ key: `tier${TIERS[i]!}`, zh: i === 0 ? '乡级' : '村级', rows: tier.rows, total: tier.total }))
       .filter((block) => block.rows.length > 0)
+  } catch (error) {
+    problem.value = asProblem(error)
+  }
+}
+
+/** The next lines of a live ranking of persons: ranks are the server's, over all of them. */
+export async function loadMore(key: string): Promise<void> {
+  const [asked, block] = [period.value, livePersons.value.find((each) => each.key === key)]
+  if (!block || block.rows.length >= (block.total ?? 0)) return
+  try {
+    const next = await api.ranking({ period: asked, of: 'post', tier: Number(key.slice(4)), offset: block.rows.length, limit: LINES })
+    if (period.value !== asked) return
+    livePersons.value = livePersons.value.map((each) => (each === block ? { ...each, rows: [...each.rows, ...next.rows], total: next.total } : each))
   } catch (error) {
     problem.value = asProblem(error)
   }

@@ -66,7 +66,7 @@ export const api = {
   putEvidence: (visitId: string, id: string, file: Blob, headers: Record<string, string>): Promise<Answer<unknown>> =>
     requestAnswer(`/visits/${visitId}/evidence/${id}`, { method: 'PUT', raw: file, headers }),
 
-  ranking: (values: { period: string; of: 'post' | 'township' | 'county'; tier?: number | undefined }) =>
+  ranking: (values: { period: string; of: 'post' | 'township' | 'county'; tier?: number | undefined; offset?: number; limit?: number }) =>
     request<Ranking>(`/rankings${query(values)}`),
   quality: (values: { from?: string | undefined; to?: string | undefined }) => request<DetectionQuality>(`/detection/quality${query(values)}`),
   reviewBulletin: (id: string, note: string) =>

@@ -471,6 +471,8 @@ export interface Ranking {
   to: string
   of: string
   persons_ranked: boolean
+  /** Lines of the whole ranking; `rows` are those that were asked for. */
+  total: number
   rows: RankingRow[]
   definitions: Definition[]
 }
