@@ -6,6 +6,7 @@ The later raster is brought onto the earlier one's grid window by window; neithe
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
 from foundation.errors import InvalidInput
+from ingest.decoded import DecodedBlocks, Stored
 from ingest.raster import (
     HIDDEN_CLASSES,
     PICTURE_DRIVERS,
@@ -40,8 +42,6 @@ from ingest.raster import (
 
 First = TypeVar("First")
 Second = TypeVar("Second")
-Stored = NDArray[Any]
-"""Pixels in a file's own type."""
 PROBE_SIDE = 128
 SAME_TRANSFORM_PX = 1e-3
 
@@ -125,12 +125,13 @@ class ImagePair:
             for info in (self.before, self.after)
         )
 
-    def reader(self, *, is_double: bool = False) -> PairReader:
+    def reader(self, *, is_double: bool = False, keeps: DecodedBlocks | None = None) -> PairReader:
         """A reader of its own for one thread; use as a context manager.
 
-        ``is_double`` gives the later date a thread of its own, see `PairReader.both`.
+        ``is_double`` gives the later date a thread of its own, see `PairReader.both`; ``keeps`` takes the
+        file blocks that `PairReader.read_before` and `PairReader.read_after` decode.
         """
-        return PairReader(self, is_double=is_double)
+        return PairReader(self, is_double=is_double, keeps=keeps)
 
 
 def open_pair(
@@ -195,8 +196,11 @@ class PairReader:
     PNG and JPEG can only be decoded from their first line on: they are held whole once read.
     """
 
-    def __init__(self, pair: ImagePair, *, is_double: bool = False) -> None:
+    def __init__(
+        self, pair: ImagePair, *, is_double: bool = False, keeps: DecodedBlocks | None = None
+    ) -> None:
         self.pair = pair
+        self._keeps = keeps
         self._stack = contextlib.ExitStack()
         self._second: ThreadPoolExecutor | None = None
         if is_double:
@@ -205,7 +209,8 @@ class PairReader:
         self._after: Any = None
         self._after_classes: Any = None
         self._pictures: dict[Path, tuple[NDArray[np.float32], NDArray[np.bool_]]] = {}
-        self._carried: dict[tuple[int, int], tuple[int, Stored, Stored]] = {}
+        self._carried: dict[tuple[int, int], tuple[int, tuple[Stored, ...]]] = {}
+        self._rooms: dict[int, Stored] = {}
 
     def __enter__(self) -> PairReader:
         self._before = self._stack.enter_context(open_raster(self.pair.before.path, self.pair.before.driver))
@@ -239,64 +244,77 @@ class PairReader:
 
     def read_before(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """BEFORE on a block: float32 (bands, rows, cols) and validity (rows, cols)."""
-        pixels, is_valid = self._read(self._before, self.pair.before, box, is_warped=False)
+        pixels, is_valid = self._read(0, self._before, self.pair.before, box)
         return _seen(pixels, is_valid, self._before, self.pair.before, box)
 
     def read_after(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """AFTER on a block of BEFORE's grid, not yet co-registered."""
-        pixels, is_valid = self._read(self._after, self.pair.after, box, is_warped=not self.pair.same_grid)
+        pixels, is_valid = self._read(1, self._after, self.pair.after, box)
         return _seen(pixels, is_valid, self._after_classes, self.pair.after, box)
 
-    def read_onward(self, box: Box, overlap: int) -> tuple[Stored, Stored, NDArray[np.bool_]]:
+    def read_onward(
+        self, box: Box, overlap: int, decoded: DecodedBlocks
+    ) -> tuple[Stored, Stored, NDArray[np.bool_]]:
         """Both dates of a plain pair on a block as they are stored, (bands, rows, cols), and validity.
 
         The last ``overlap`` rows are held for the block below of the same columns: read from top to bottom,
-        no row is decoded twice.
+        no row is decoded twice, nor what lies in ``decoded``. The pixels lie in the reader's own memory and
+        hold until its next call.
         """
         place = (box.col, box.cols)
-        row, first, second = self._carried.pop(place, (-1, None, None))
-        if first is None or second is None or row != box.row or first.shape[1] >= box.rows:
-            before, after = self._stored(box)
-        else:
-            held = first.shape[1]
-            rest = self._stored(Box(box.row + held, box.col, box.rows - held, box.cols))
-            before, after = (
-                np.concatenate([first, rest[0]], axis=1),
-                np.concatenate([second, rest[1]], axis=1),
-            )
+        row, held = self._carried.pop(place, (-1, ()))
+        known = held[0].shape[1] if held and row == box.row and held[0].shape[1] < box.rows else 0
+        rest = box.row + known, box.col, box.rows - known, box.cols
+        dates: list[Stored] = []
+        for number, (source, info) in enumerate(
+            ((self._before, self.pair.before), (self._after, self.pair.after))
+        ):
+            pixels = self._room(number, info, box)
+            if known:
+                pixels[:, :known] = held[number]
+            decoded.fill(number, source, rest, info.read_indexes, info.path, pixels[:, known:])
+            dates.append(pixels)
         if 0 < overlap <= box.rows:
-            held_rows = before[:, -overlap:].copy(), after[:, -overlap:].copy()
-            self._carried[place] = (box.row + box.rows - overlap, *held_rows)
-        is_valid = _validity(before, self.pair.before)
-        is_valid &= _validity(after, self.pair.after)
-        return before, after, is_valid
+            kept = tuple(pixels[:, -overlap:].copy() for pixels in dates)
+            self._carried[place] = (box.row + box.rows - overlap, kept)
+        is_valid = _validity(dates[0], self.pair.before)
+        is_valid &= _validity(dates[1], self.pair.after)
+        return dates[0], dates[1], is_valid
 
-    def _stored(self, box: Box) -> tuple[Stored, Stored]:
-        window = Window(box.col, box.row, box.cols, box.rows)
-        before, after = (
-            read_part(source, window, list(info.indexes or range(1, info.bands + 1)), info.path)
-            for source, info in ((self._before, self.pair.before), (self._after, self.pair.after))
-        )
-        return before, after
+    def _room(self, number: int, info: RasterInfo, box: Box) -> Stored:
+        """Memory for a block of one date, the same for every block that fits into it."""
+        shape = (info.bands, box.rows, box.cols)
+        wanted = math.prod(shape)
+        if number not in self._rooms or self._rooms[number].size < wanted:
+            self._rooms[number] = np.empty(wanted, info.dtype)
+        return self._rooms[number][:wanted].reshape(shape)
 
     def _read(
-        self, source: Any, info: RasterInfo, box: Box, *, is_warped: bool
+        self, number: int, source: Any, info: RasterInfo, box: Box
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        is_warped = number == 1 and not self.pair.same_grid
         if info.driver not in PICTURE_DRIVERS:
-            return _read(source, info, box, is_warped=is_warped)
+            return _read(source, info, box, is_warped=is_warped, raw=self._kept(number, source, info, box))
         if info.path not in self._pictures:
             rows, cols = info.grid.shape
             self._pictures[info.path] = _read(source, info, Box(0, 0, rows, cols), is_warped=False)
         pixels, is_valid = self._pictures[info.path]
         return pixels[(slice(None), *box.slices)].copy(), is_valid[box.slices].copy()
 
+    def _kept(self, number: int, source: Any, info: RasterInfo, box: Box) -> Stored | None:
+        """The block's pixels with the file block around them kept; None where none are kept of this pair."""
+        if self._keeps is None or not (self.pair.is_plain and self.pair.same_grid):
+            return None
+        rect = box.row, box.col, box.rows, box.cols
+        return self._keeps.sample(number, source, rect, info.read_indexes, info.path)
+
 
 def _read(
-    source: Any, info: RasterInfo, box: Box, *, is_warped: bool
+    source: Any, info: RasterInfo, box: Box, *, is_warped: bool, raw: Stored | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     window = Window(box.col, box.row, box.cols, box.rows)
-    indexes = list(info.indexes or range(1, info.bands + 1))
-    raw = read_part(source, window, indexes, info.path)
+    if raw is None:
+        raw = read_part(source, window, info.read_indexes, info.path)
     if is_warped or (info.has_mask and info.nodata is None):
         is_valid = source.dataset_mask(window=window) > 0
     else:

@@ -126,6 +126,11 @@ class RasterInfo:
     classes: tuple[int, str] | None = None
     """Number and name of the band that tells cloud and shadow; see :data:`HIDDEN_CLASSES`."""
 
+    @property
+    def read_indexes(self) -> list[int]:
+        """Numbers of the bands to read, from 1."""
+        return list(self.indexes or range(1, self.bands + 1))
+
 
 HIDDEN_CLASSES: Mapping[str, frozenset[int]] = MappingProxyType(
     {"scl": frozenset({0, 1, 3, 8, 9, 10, 11}), "cloud": frozenset(range(1, 256))}
@@ -265,10 +270,15 @@ def parse_acquired(text: str, *, field: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone(timedelta(hours=8)))
 
 
-def read_part(source: Any, window: Any, indexes: list[int], path: Path) -> NDArray[Any]:
-    """Bands of one window, (bands, rows, cols), in the file's own type; a cut file is refused clearly."""
+def read_part(
+    source: Any, window: Any, indexes: list[int], path: Path, *, out: NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """Bands of one window, (bands, rows, cols), in the file's own type; a cut file is refused clearly.
+
+    ``out`` takes them, of that shape and type; it may be a part of a larger array.
+    """
     try:
-        pixels: NDArray[Any] = source.read(indexes, window=window)
+        pixels: NDArray[Any] = source.read(indexes, window=window, out=out)
     except RasterioError as error:
         raise InvalidInput("ingest.raster.corrupt", file=path.name, reason=_short(error)) from error
     return pixels

@@ -300,12 +300,17 @@ def _cut(name: str, scorer: Scorer, samples: Sequence[PairPixels]) -> Cut:
     return choose_cut(scores, floor_sigmas=spec.floor_sigmas, is_folded=spec.is_folded)
 
 
+def is_sampled(shape: tuple[int, int]) -> bool:
+    """Whether the sample lies far apart in the scene: few of the files' blocks are decoded for it."""
+    return is_sparse(Box(0, 0, *shape), SAMPLE_SIDE_PX)
+
+
 def _sample_boxes(shape: tuple[int, int]) -> list[Box]:
     rows, cols = shape
     if rows * cols <= WHOLE_SAMPLE_PX:
         return [Box(0, 0, rows, cols)]
     scene = Box(0, 0, rows, cols)
-    if is_sparse(scene, SAMPLE_SIDE_PX):
+    if is_sampled(shape):
         return tile_boxes(scene, SAMPLE_SIDE_PX)
     side_rows, side_cols = min(SAMPLE_SIDE_PX, rows), min(SAMPLE_SIDE_PX, cols)
     across = max(1, round((SAMPLE_BLOCKS * cols / rows) ** 0.5))

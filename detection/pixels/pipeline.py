@@ -18,7 +18,14 @@ from detection.pixels.changes import DetectedChange, Detection
 from detection.pixels.detectors.registry import DETECTORS, PANELS, SensorChoice, choose_sensor
 from detection.pixels.detectors.surface_height import SurfaceHeightFit, height_rules
 from detection.pixels.executor import BLOCK_PX, Executor, Threads, aside, default_workers
-from detection.pixels.fitting import FINE_GSD_M, Fit, fit_panel, no_change_control, read_samples
+from detection.pixels.fitting import (
+    FINE_GSD_M,
+    Fit,
+    fit_panel,
+    is_sampled,
+    no_change_control,
+    read_samples,
+)
 from detection.pixels.kinds.heads import head_kind
 from detection.pixels.kinds.height import surface_model_kind
 from detection.pixels.kinds.indices import spectral_kind
@@ -40,6 +47,7 @@ from detection.pixels.objects.runs import Runs
 from detection.pixels.objects.tally import bits_under, sizes
 from detection.pixels.scoring import ScoreBlock, score_scene
 from detection.pixels.screening import CloudScreen
+from ingest.decoded import DecodedBlocks
 from ingest.pair import Box, ImagePair, PairPixels, PairReader, open_pair
 from ingest.scenes import Scene
 
@@ -62,13 +70,14 @@ class _Run:
     screen: CloudScreen
     fit: Fit
     samples: Sequence[PairPixels]
+    decoded: DecodedBlocks
     min_area_m2: float | None = None
     is_typed: bool = True
 
     @property
     def block(self) -> ScoreBlock:
         """What a worker does to a block."""
-        return ScoreBlock(self.pair, self.registration, self.screen, self.fit)
+        return ScoreBlock(self.pair, self.registration, self.screen, self.fit, self.decoded)
 
     @property
     def block_px(self) -> int:
@@ -225,13 +234,16 @@ def _prepared(
     tell: Progress,
 ) -> _Run:
     """Register the pair and fit the panel on its samples."""
-    with pair.reader(is_double=workers > 1) as reader:
+    decoded = DecodedBlocks()
+    keeps = decoded if is_sampled(pair.grid.shape) else None
+    with pair.reader(is_double=workers > 1, keeps=keeps) as reader:
         tell("register", 0.0)
         registration = _registered(reader, through, tell)
         tell("fit", 0.0)
         screen = CloudScreen.of(pair, cloud_mask)
         samples = read_samples(reader, registration, screen)
-    return _Run(pair, choice, registration, screen, fit_panel(pair, choice, samples, weights), samples)
+    fit = fit_panel(pair, choice, samples, weights)
+    return _Run(pair, choice, registration, screen, fit, samples, decoded)
 
 
 def _registered(reader: PairReader, through: Sequence[Path], tell: Progress) -> Registration:

@@ -22,6 +22,7 @@ from detection.pixels.kinds.surfaces import HALO_PX
 from detection.pixels.objects.runs import Runs
 from detection.pixels.screening import CloudScreen
 from foundation.errors import Conflict
+from ingest.decoded import DecodedBlocks
 from ingest.pair import Box, ImagePair, PairReader
 
 HALO_STEP_PX = 32
@@ -36,6 +37,7 @@ class ScoreBlock:
     registration: Registration
     screen: CloudScreen
     fit: Fit
+    decoded: DecodedBlocks
 
     @property
     def halo_px(self) -> int:
@@ -58,7 +60,7 @@ class ScoreBlock:
         """Packed scores of the block, uint16 (rows, cols)."""
         outer = box.grown(self.halo_px, self.pair.grid.shape)
         if self.is_plain:
-            before, after, is_valid = reader.read_onward(outer, 2 * self.halo_px)
+            before, after, is_valid = reader.read_onward(outer, 2 * self.halo_px, self.decoded)
             return self.fit.packed_squares(before, after, is_valid, box.inside(outer))
         pixels = self.screen.screened(read_aligned(reader, outer, self.registration), outer)
         return np.ascontiguousarray(self.fit.packed(pixels)[box.inside(outer)])
@@ -92,19 +94,18 @@ def score_scene(
     waiting = [box for box in boxes if not kept.has(box.row)]
     results = executor.run(work.pair, waiting, work)
     done = len(boxes) - len(waiting)
+    room = np.empty((max(box.rows for box in boxes), shape[1]), np.uint16)
     for row, blocks in itertools.groupby(results, key=lambda result: result[0].row):
-        strip: NDArray[np.uint16] | None = None
+        strip = room[:0]
         for box, values in blocks:
-            if strip is None:
-                strip = np.zeros((box.rows, shape[1]), np.uint16)
+            strip = room[: box.rows]
             strip[:, box.col : box.col + box.cols] = values
             done += 1
             progress(done / len(boxes))
             if cancel is not None and cancel():
                 results.close()
                 raise Conflict("detection.pair.cancelled")
-        if strip is not None:
-            kept.put(row, Runs.of(strip, first_row=row, rows=shape[0]))
+        kept.put(row, Runs.of(strip, first_row=row, rows=shape[0]))
     return Runs.joined([kept.get(row) for row in sorted({box.row for box in boxes})], shape)
 
 

@@ -20,6 +20,7 @@ IntArray = NDArray[np.int32]
 Grid = NDArray[Any]
 """Values of any integer type, or bool."""
 TILE_PX = 1024
+WORD_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,10 @@ class Runs:
         grid = np.ascontiguousarray(values)
         if grid.dtype == np.bool_:
             grid = grid.view(np.uint8)
-        count = _count(grid)
+        words = _as_words(grid)
+        count = _count(grid, words)
         arrays = [np.empty(count, np.int32) for _ in range(4)]
-        _fill(grid, first_row, *arrays)
+        _fill(grid, words, first_row, *arrays)
         return cls.over(arrays, (rows if rows is not None else grid.shape[0], grid.shape[1]))
 
     @classmethod
@@ -166,24 +168,48 @@ def _busy_columns(sources: Sequence[Runs], box: Box, *, halo: int, tile_px: int)
     return [int(index) * tile_px for index in np.flatnonzero(is_busy)]
 
 
+def _as_words(grid: Grid) -> NDArray[np.uint64]:
+    """The same memory eight bytes at a time; no columns where rows are no whole number of them."""
+    if grid.shape[1] * grid.itemsize % WORD_BYTES:
+        return np.empty((grid.shape[0], 0), np.uint64)
+    return grid.view(np.uint64)
+
+
 @compiled
-def _count(grid: Grid) -> int:
+def _next_marked(words: NDArray[np.uint64], row: int, col: int, each: int) -> int:
+    """First column from ``col`` on, where a word begins, that lies in a word with a marked pixel."""
+    word = col // each
+    while word < words.shape[1] and words[row, word] == 0:
+        word += 1
+    return word * each
+
+
+@compiled
+def _count(grid: Grid, words: NDArray[np.uint64]) -> int:
     rows, cols = grid.shape
+    each = cols // words.shape[1] if words.shape[1] > 0 else 0
     total = 0
     for row in range(rows):
         last = 0
-        for col in range(cols):
+        col = 0
+        while col < cols:
+            if last == 0 and each and col & (each - 1) == 0:
+                col = _next_marked(words, row, col, each)
+                if col >= cols:
+                    break
             value = grid[row, col]
             if value != last:
                 if value != 0:
                     total += 1
                 last = value
+            col += 1
     return total
 
 
 @compiled
 def _fill(
     grid: Grid,
+    words: NDArray[np.uint64],
     first_row: int,
     row_of: IntArray,
     start: IntArray,
@@ -191,10 +217,16 @@ def _fill(
     value: IntArray,
 ) -> None:
     rows, cols = grid.shape
+    each = cols // words.shape[1] if words.shape[1] > 0 else 0
     at = -1
     for row in range(rows):
         last = 0
-        for col in range(cols):
+        col = 0
+        while col < cols:
+            if last == 0 and each and col & (each - 1) == 0:
+                col = _next_marked(words, row, col, each)
+                if col >= cols:
+                    break
             here = grid[row, col]
             if here != last:
                 if last != 0:
@@ -205,6 +237,7 @@ def _fill(
                     start[at] = col
                     value[at] = here
                 last = here
+            col += 1
         if last != 0:
             stop[at] = cols
 

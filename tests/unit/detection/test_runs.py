@@ -38,6 +38,21 @@ def test_painting_gives_back_what_was_marked(values):
     assert (Runs.of(values).paint(box) == values[box.slices]).all()
 
 
+@given(
+    st.sampled_from((np.uint8, np.uint16, np.int32, np.int64)).flatmap(
+        lambda kind: arrays(
+            kind,
+            st.tuples(st.integers(1, 4), st.sampled_from((8, 16, 24, 40))),
+            elements=st.integers(0, 3),
+            fill=st.just(kind(0)),
+        )
+    )
+)
+@FEW
+def test_unmarked_stretches_are_passed_over_whole(values):
+    assert (whole(Runs.of(values)) == values).all()
+
+
 @given(MASKS)
 @FEW
 def test_outlines_are_valid_and_those_of_gdal(mask):
