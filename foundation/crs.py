@@ -7,6 +7,7 @@ never on a map projection.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -94,19 +95,31 @@ def ellipsoidal_area_m2(geometry_4490: BaseGeometry) -> float:
     ----------
     Karney (2013), Algorithms for geodesics, J. Geodesy 87.
     """
-    total = 0.0
-    for polygon in shapely.get_parts(geometry_4490):
-        if polygon.geom_type != "Polygon" or polygon.is_empty:
-            continue
-        shell, *holes = (abs(_ring_area_m2(ring)) for ring in shapely.get_rings(polygon))
-        total += shell - sum(holes)
-    return max(total, 0.0)
+    return float(ellipsoidal_areas_m2(np.array([geometry_4490], object))[0])
 
 
-def _ring_area_m2(ring: BaseGeometry) -> float:
-    points = shapely.get_coordinates(ring)
-    area, _ = _geod().polygon_area_perimeter(points[:, 0], points[:, 1])
-    return float(area)
+def ellipsoidal_areas_m2(geometries_4490: NDArray[np.object_]) -> NDArray[np.float64]:
+    """`ellipsoidal_area_m2` of many geometries, (n,)."""
+    polygons, owner = shapely.get_parts(geometries_4490, return_index=True)
+    is_polygon = (shapely.get_type_id(polygons) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(polygons)
+    polygons, owner = polygons[is_polygon], owner[is_polygon]
+    rings, polygon = shapely.get_rings(polygons, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    ends = np.searchsorted(ring, np.arange(len(rings) + 1))
+    xs, ys = np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1])
+    geod = _geod()
+    areas = np.array(
+        [
+            abs(geod.polygon_area_perimeter(xs[first:last], ys[first:last])[0])
+            for first, last in pairwise(ends.tolist())
+        ],
+        np.float64,
+    )
+    is_hole = np.ones(len(rings), bool)
+    is_hole[np.searchsorted(polygon, np.arange(len(polygons)))] = False
+    signed = np.where(is_hole, -areas, areas)
+    total = np.bincount(owner[polygon], signed, minlength=len(geometries_4490))
+    return np.maximum(total, 0.0)
 
 
 def ellipsoidal_length_m(line_4490: BaseGeometry) -> float:

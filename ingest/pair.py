@@ -29,7 +29,6 @@ from rasterio.windows import Window
 from foundation.errors import InvalidInput
 from ingest.decoded import DecodedBlocks, Stored
 from ingest.raster import (
-    HIDDEN_CLASSES,
     PICTURE_DRIVERS,
     RasterGrid,
     RasterInfo,
@@ -39,6 +38,7 @@ from ingest.raster import (
     read_part,
     without_classes,
 )
+from ingest.seen import band_step, converted, seen_by, validity, without_hidden
 
 First = TypeVar("First")
 Second = TypeVar("Second")
@@ -61,6 +61,11 @@ class Box:
         last_row = min(self.row + self.rows + margin, shape[0])
         last_col = min(self.col + self.cols + margin, shape[1])
         return Box(row, col, last_row - row, last_col - col)
+
+    @property
+    def window(self) -> Window:
+        """For reading it from a file."""
+        return Window(self.col, self.row, self.cols, self.rows)
 
     @property
     def slices(self) -> tuple[slice, slice]:
@@ -242,15 +247,22 @@ class PairReader:
             second.exception()  # its thread has left the dataset
         return first, second.result()
 
-    def read_before(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """BEFORE on a block: float32 (bands, rows, cols) and validity (rows, cols)."""
-        pixels, is_valid = self._read(0, self._before, self.pair.before, box)
-        return _seen(pixels, is_valid, self._before, self.pair.before, box)
+    def read_before(
+        self, box: Box, *, at_least: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """BEFORE on a block: float32 (bands, rows, cols) and validity (rows, cols).
 
-    def read_after(self, box: Box) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        Of many bands ``at_least`` so many are enough, evenly chosen; what is valid is told by all of them.
+        """
+        pixels, is_valid = self._read(0, self._before, self.pair.before, box, at_least)
+        return without_hidden(pixels, is_valid, self._before, self.pair.before, box.window)
+
+    def read_after(
+        self, box: Box, *, at_least: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """AFTER on a block of BEFORE's grid, not yet co-registered."""
-        pixels, is_valid = self._read(1, self._after, self.pair.after, box)
-        return _seen(pixels, is_valid, self._after_classes, self.pair.after, box)
+        pixels, is_valid = self._read(1, self._after, self.pair.after, box, at_least)
+        return without_hidden(pixels, is_valid, self._after_classes, self.pair.after, box.window)
 
     def read_onward(
         self, box: Box, overlap: int, decoded: DecodedBlocks
@@ -277,8 +289,8 @@ class PairReader:
         if 0 < overlap <= box.rows:
             kept = tuple(pixels[:, -overlap:].copy() for pixels in dates)
             self._carried[place] = (box.row + box.rows - overlap, kept)
-        is_valid = _validity(dates[0], self.pair.before)
-        is_valid &= _validity(dates[1], self.pair.after)
+        is_valid = validity(dates[0], self.pair.before)
+        is_valid &= validity(dates[1], self.pair.after)
         return dates[0], dates[1], is_valid
 
     def _room(self, number: int, info: RasterInfo, box: Box) -> Stored:
@@ -290,70 +302,27 @@ class PairReader:
         return self._rooms[number][:wanted].reshape(shape)
 
     def _read(
-        self, number: int, source: Any, info: RasterInfo, box: Box
+        self, number: int, source: Any, info: RasterInfo, box: Box, at_least: int | None
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        step = 1 if at_least is None else band_step(info.bands, at_least)
+        if info.driver in PICTURE_DRIVERS:
+            if info.path not in self._pictures:
+                whole = Box(0, 0, *info.grid.shape).window
+                raw = read_part(source, whole, info.read_indexes, info.path)
+                self._pictures[info.path] = converted(raw, seen_by(source, info, whole, raw))
+            pixels, is_valid = self._pictures[info.path]
+            return pixels[(slice(None, None, step), *box.slices)].copy(), is_valid[box.slices].copy()
+        raw = self._raw(number, source, info, box)
         is_warped = number == 1 and not self.pair.same_grid
-        if info.driver not in PICTURE_DRIVERS:
-            return _read(source, info, box, is_warped=is_warped, raw=self._kept(number, source, info, box))
-        if info.path not in self._pictures:
-            rows, cols = info.grid.shape
-            self._pictures[info.path] = _read(source, info, Box(0, 0, rows, cols), is_warped=False)
-        pixels, is_valid = self._pictures[info.path]
-        return pixels[(slice(None), *box.slices)].copy(), is_valid[box.slices].copy()
+        is_valid = seen_by(source, info, box.window, raw, is_warped=is_warped)
+        return converted(raw, is_valid, step=step)
 
-    def _kept(self, number: int, source: Any, info: RasterInfo, box: Box) -> Stored | None:
-        """The block's pixels with the file block around them kept; None where none are kept of this pair."""
+    def _raw(self, number: int, source: Any, info: RasterInfo, box: Box) -> Stored:
+        """The block's pixels; where file blocks are kept of this pair, with the one around them kept."""
         if self._keeps is None or not (self.pair.is_plain and self.pair.same_grid):
-            return None
+            return read_part(source, box.window, info.read_indexes, info.path)
         rect = box.row, box.col, box.rows, box.cols
         return self._keeps.sample(number, source, rect, info.read_indexes, info.path)
-
-
-def _read(
-    source: Any, info: RasterInfo, box: Box, *, is_warped: bool, raw: Stored | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    window = Window(box.col, box.row, box.cols, box.rows)
-    if raw is None:
-        raw = read_part(source, window, info.read_indexes, info.path)
-    if is_warped or (info.has_mask and info.nodata is None):
-        is_valid = source.dataset_mask(window=window) > 0
-    else:
-        is_valid = _validity(raw, info)
-    pixels = raw.astype(np.float32)
-    if raw.dtype.kind == "f":
-        is_finite = np.isfinite(pixels).all(axis=0)
-        is_valid &= is_finite
-    if not is_valid.all():
-        pixels[:, ~is_valid] = 0.0
-    return pixels, is_valid
-
-
-def _validity(raw: Stored, info: RasterInfo) -> NDArray[np.bool_]:
-    """Where the pixels themselves say that something was seen, (rows, cols)."""
-    is_valid: NDArray[np.bool_]
-    if info.nodata is not None and not np.isnan(info.nodata):
-        is_valid = (raw != np.asarray(info.nodata).astype(raw.dtype)).any(axis=0)
-    elif info.bands > 1 and info.grid.crs_wkt is not None:
-        is_valid = (
-            np.bitwise_or.reduce(raw, axis=0) != 0 if raw.dtype.kind in "ui" else (raw != 0).any(axis=0)
-        )
-    else:
-        is_valid = np.ones(raw.shape[1:], bool)
-    return is_valid
-
-
-def _seen(
-    pixels: NDArray[np.float32], is_valid: NDArray[np.bool_], source: Any, info: RasterInfo, box: Box
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Without what the file's own class band calls cloud, shadow or worse."""
-    if info.classes is None:
-        return pixels, is_valid
-    number, name = info.classes
-    window = Window(box.col, box.row, box.cols, box.rows)
-    classes = read_part(source, window, [number], info.path)[0]
-    is_valid &= ~np.isin(classes, list(HIDDEN_CLASSES[name]))
-    pixels[:, ~is_valid] = 0.0
-    return pixels, is_valid
 
 
 def _warped(source: Any, pair: ImagePair, *, is_classes: bool = False) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -97,16 +98,21 @@ class Detection:
     def change_rows(self, first: int, last: int) -> NDArray[np.uint8]:
         """Rows ``first`` to ``last``: 0 unchanged, 1 changed, 255 not observed (clouds too)."""
         box = Box(first, 0, last - first, self.grid.cols)
+        rows = np.zeros((box.rows, box.cols), np.uint8)
+        for runs in self._shown:
+            runs.paint_on(rows, box)
+        return rows
+
+    @cached_property
+    def _shown(self) -> tuple[Runs, Runs]:
+        """What `change_rows` paints, with the values that it paints."""
         shown = np.zeros(len(self.changes) + 1, np.int32)
         for number, change in enumerate(self.changes, start=1):
             hidden = NOT_OBSERVED if change.change_class == "cloud_shadow" else UNCHANGED
             shown[number] = CHANGED if change.is_real else hidden
-        rows = np.zeros((box.rows, box.cols), np.uint8)
-        self.objects.where(np.ones(len(self.objects), bool), shown[self.objects.value]).paint_on(rows, box)
-        self.unseen.where(self.unseen.value > 0, np.full(len(self.unseen), NOT_OBSERVED, np.int32)).paint_on(
-            rows, box
-        )
-        return rows
+        values = shown[self.objects.value]
+        unseen = self.unseen.where(self.unseen.value > 0, np.full(len(self.unseen), NOT_OBSERVED, np.int32))
+        return self.objects.where(values > 0, values), unseen
 
     @property
     def change_raster(self) -> NDArray[np.uint8]:

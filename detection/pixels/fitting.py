@@ -6,7 +6,7 @@ All of it comes from sample blocks spread over the scene, read once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -178,6 +178,7 @@ def _decide(
     """What `_limited_root`, `_hear`, `_level` and `recipes.packed` do in turn, line by line."""
     rows, cols = value.shape
     left = corner[1]
+    right = left + cols  # parts, not `left + col`: an index that might be negative would not be vectorised
     fused = np.empty(cols, np.float32)
     heard = np.empty(cols, np.uint16)
     voices = np.float32(len(smooth))
@@ -186,20 +187,20 @@ def _decide(
         fused[:] = 0.0
         heard[:] = 0
         for number in range(len(smooth)):
-            mean, alone = smooth[number][at], own[number][at]
+            mean, alone = smooth[number][at, left:right], own[number][at, left:right]
             scale, bit = scales[number], np.uint16(1 << (WITNESS_SHIFT + number))
             for col in range(cols):
-                smoothed, most = mean[left + col], limit * alone[left + col]
+                smoothed, most = mean[col], limit * alone[col]
                 square = smoothed if smoothed < most else most
                 relative = np.sqrt(square if square > np.float32(0.0) else np.float32(0.0)) * scale
                 fused[col] += relative
                 heard[col] |= bit if relative >= np.float32(1.0) else np.uint16(0)
-        line, seen = value[row], is_valid[at]
+        line, seen = value[row], is_valid[at, left:right]
         for col in range(cols):
             share = fused[col] / voices
-            marked = heard[col] | (HIGH if share >= np.float32(1.0) else LOW)
-            shown = marked if share >= low_share else 0
-            line[col] = shown if seen[left + col] else UNSEEN
+            marked = heard[col] | (np.uint16(HIGH) if share >= np.float32(1.0) else np.uint16(LOW))
+            shown = marked if share >= low_share else np.uint16(0)
+            line[col] = shown if seen[col] else np.uint16(UNSEEN)
 
 
 @compiled_fast
@@ -262,21 +263,35 @@ def fit_panel(
         Of the net, where the panel has one; by default those that the product ships.
     """
     panel = PANELS[choice.sensor]
-    roles = band_roles(pair.before, samples)
-    detectors = {name: DETECTORS[name] for name in panel.all}
-    if Siamese.spec.name in detectors:
-        detectors[Siamese.spec.name] = Siamese.suited(roles, pair.grid, weights)
-    scorers = {name: detector.fit(samples) for name, detector in detectors.items()}
-    cuts = {name: _cut(name, scorer, samples) for name, scorer in scorers.items()}
-    irmad = scorers.get(Irmad.spec.name)
-    bands = samples[0].after.shape[0]
-    normalisation = Normalisation.identity(bands)
+    fit = _fit_scorers(panel.all, pair, choice, samples, weights)
+    roles, irmad = fit.roles, fit.scorers.get(Irmad.spec.name)
+    normalisation = fit.normalisation
     if isinstance(irmad, IrmadFit):
         normalisation = fit_normalisation(samples, irmad)
     gsd_m = pair.grid.gsd_m()
     is_fine = gsd_m is not None and gsd_m <= FINE_GSD_M and choice.sensor == "multispectral"
     surfaces = SurfaceModel.fit(samples, roles, normalisation) if is_fine and roles.is_reflectance else None
-    return Fit(panel.deciding, panel.heard, scorers, cuts, roles, normalisation, surfaces)
+    return replace(fit, normalisation=normalisation, surfaces=surfaces)
+
+
+def _fit_scorers(
+    names: Sequence[str],
+    pair: ImagePair,
+    choice: SensorChoice,
+    samples: Sequence[PairPixels],
+    weights: Weights | None,
+) -> Fit:
+    """Scorers and cuts of some of the panel's detectors; nothing normalised, no surfaces."""
+    panel = PANELS[choice.sensor]
+    roles = band_roles(pair.before, samples)
+    detectors = {name: DETECTORS[name] for name in names}
+    if Siamese.spec.name in detectors:
+        detectors[Siamese.spec.name] = Siamese.suited(roles, pair.grid, weights)
+    scorers = {name: detector.fit(samples) for name, detector in detectors.items()}
+    cuts = {name: _cut(name, scorer, samples) for name, scorer in scorers.items()}
+    heard = tuple(name for name in panel.heard if name in detectors)
+    identity = Normalisation.identity(samples[0].after.shape[0])
+    return Fit(panel.deciding, heard, scorers, cuts, roles, identity, None)
 
 
 def no_change_control(
@@ -285,7 +300,7 @@ def no_change_control(
     """Share of pixels flagged when the same chain fits an unchanged twin of the sample."""
     some = samples[:: max(1, len(samples) // CONTROL_BLOCKS)]
     twins = unchanged_twins(some, is_speckle=choice.sensor == "sar")
-    fit = fit_panel(pair, choice, twins, weights)
+    fit = _fit_scorers(PANELS[choice.sensor].deciding, pair, choice, twins, weights)
     flags = [fit.levels(twin)[0][twin.is_valid] == HIGH for twin in twins]
     return float(np.concatenate(flags).mean())
 

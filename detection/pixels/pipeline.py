@@ -51,7 +51,7 @@ from ingest.decoded import DecodedBlocks
 from ingest.pair import Box, ImagePair, PairPixels, PairReader, open_pair
 from ingest.scenes import Scene
 
-VERSION = "5"
+VERSION = "6"
 VIEW_PX = 1024
 WIDE_HALO_PX, WIDE_BLOCK_PX = 32, 2048
 """Where blocks overlap widely, larger ones repeat less."""
@@ -381,13 +381,10 @@ def _agreement(fit: Fit, scores: Runs, found: Objects) -> list[dict[str, float]]
     coded = scores.where(CODE_OF[scores.value] > 0, np.ones(len(scores), np.int32))
     is_typed = bits_under(found.runs, coded, found.count, 1)[:, 0] / area
     shares = bits[:, WITNESS_SHIFT:] / area[:, None]
-    agreed = []
-    for label in range(1, found.count + 1):
-        witnesses = {name: float(shares[label, bit]) for bit, name in enumerate(fit.deciding)}
-        if fit.surfaces is not None:
-            witnesses["surface_type"] = float(is_typed[label])
-        agreed.append(witnesses)
-    return agreed
+    names = fit.deciding
+    if fit.surfaces is not None:
+        names, shares = (*names, "surface_type"), np.column_stack([shares, is_typed])
+    return [dict(zip(names, line, strict=True)) for line in shares[1:].tolist()]
 
 
 def _confidence(verdict: Verdict, witnesses: Mapping[str, float]) -> float:

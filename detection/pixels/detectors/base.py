@@ -98,13 +98,13 @@ def gather(samples: Samples, limit: int) -> tuple[NDArray[np.float64], NDArray[n
     before, after = [], []
     phase = 0
     for block in samples:
+        kept: Any = slice(phase, None, step)
         count = int(np.count_nonzero(block.is_valid))
-        is_whole = count == block.is_valid.size
-        kept = np.arange(phase, count, step) if is_whole else np.flatnonzero(block.is_valid)[phase::step]
+        if count < block.is_valid.size:
+            kept = np.flatnonzero(block.is_valid)[kept]
         phase = (phase - count) % step
-        rows, cols = np.divmod(kept, block.is_valid.shape[1])
-        before.append(block.before[:, rows, cols].T)
-        after.append(block.after[:, rows, cols].T)
+        before.append(block.before.reshape(len(block.before), -1)[:, kept].T)
+        after.append(block.after.reshape(len(block.after), -1)[:, kept].T)
     return np.concatenate(before).astype(np.float64), np.concatenate(after).astype(np.float64)
 
 

@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from detection.pixels.objects.runs import Runs
 from detection.pixels.objects.trace import traced_by_value
-from foundation.crs import STORAGE_EPSG, ellipsoidal_area_m2, transformer
+from foundation.crs import STORAGE_EPSG, ellipsoidal_areas_m2, transformer
 from ingest.raster import RasterGrid
 
 SIMPLIFY_PX = 0.75
@@ -60,12 +60,14 @@ def outline_objects(objects: Runs, grid: RasterGrid, *, residual_px: float) -> d
     simple = simplified_area_true(np.array(list(exact.values()), object))
     placed = to_storage(simple, grid)
     edge_px = math.hypot(EDGE_ERROR_PX, residual_px)
-    outlines = {}
-    for label, polygon_px, polygon in zip(exact, simple, placed, strict=True):
-        area = polygon_px.area if grid.crs_wkt is None else ellipsoidal_area_m2(polygon)
-        band = polygon_px.length * edge_px * area / polygon_px.area
-        outlines[label] = Outline(label, polygon, polygon_px, area, max(area - band, 0.0), area + band)
-    return outlines
+    area_px = shapely.area(simple)
+    areas = area_px if grid.crs_wkt is None else ellipsoidal_areas_m2(placed)
+    bands = shapely.length(simple) * edge_px * areas / area_px
+    rows = zip(exact, placed, simple, areas.tolist(), bands.tolist(), strict=True)
+    return {
+        label: Outline(label, polygon, polygon_px, area, max(area - band, 0.0), area + band)
+        for label, polygon, polygon_px, area, band in rows
+    }
 
 
 def simplified_area_true(polygons_px: Polygons) -> Polygons:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from detection.pixels.registration.model import FloatArray
 from ingest.pair import Box, PairReader
+from ingest.seen import band_step
 
 GRADIENT_BANDS = 2
 WHOLE_PX = 1 << 22
@@ -24,8 +26,9 @@ def log_gradient(pixels: NDArray[np.float32], is_valid: NDArray[np.bool_]) -> Gr
     if not is_valid.any():
         return total
     is_whole = bool(is_valid.all())
-    for band in pixels[:: max(1, len(pixels) // GRADIENT_BANDS)]:
-        level = float(np.median(band[::3, ::3][is_valid[::3, ::3]])) if is_valid[::3, ::3].any() else 0.0
+    for band in pixels[:: band_step(len(pixels), GRADIENT_BANDS)]:
+        some = band[::3, ::3] if is_whole else band[::3, ::3][is_valid[::3, ::3]]
+        level = float(np.median(some)) if some.size else 0.0
         floor = max(0.05 * abs(level), 1e-4)
         logged = np.maximum(band if is_whole else np.where(is_valid, band, level), 0.0).astype(np.float32)
         logged = cv2.log(logged + np.float32(floor)).astype(np.float32)
@@ -81,8 +84,8 @@ class Texture:
 
     def _looked_at(self, box: Box) -> tuple[Grid, NDArray[np.bool_], Grid, NDArray[np.bool_]]:
         first, second = self._reader.both(
-            lambda: _gradient(*self._reader.read_before(box)),
-            lambda: _gradient(*self._reader.read_after(box)),
+            lambda: _gradient(*self._reader.read_before(box, at_least=GRADIENT_BANDS)),
+            lambda: _gradient(*self._reader.read_after(box, at_least=GRADIENT_BANDS)),
         )
         return *first, *second
 
@@ -91,7 +94,7 @@ class Texture:
         if self._whole is not None:
             return _cut(self._whole[0], self._whole[1], box.slices)
         if box not in self._before:
-            pixels, is_valid = self._reader.read_before(box)
+            pixels, is_valid = self._reader.read_before(box, at_least=GRADIENT_BANDS)
             grid = log_gradient(pixels, is_valid)
             self._before[box] = grid if is_valid.mean() > MIN_SEEN else None
         return self._before[box]
@@ -106,7 +109,7 @@ class Texture:
         held = self._after.get(box)
         if held is None or not _is_within(moved, held[0]):
             outer = moved.grown(MARGIN_PX, self.shape)
-            pixels, is_valid = self._reader.read_after(outer)
+            pixels, is_valid = self._reader.read_after(outer, at_least=GRADIENT_BANDS)
             held = (outer, log_gradient(pixels, is_valid), is_valid)
             self._after[box] = held
         return _cut(held[1], held[2], moved.inside(held[0]))
@@ -119,8 +122,8 @@ def correlation(first: Grid, second: Grid, reach: int) -> FloatArray:
     if scale < 1e-9:
         return np.zeros((2 * reach + 1, 2 * reach + 1))
     size = (cv2.getOptimalDFTSize(rows + reach), cv2.getOptimalDFTSize(cols + reach))
-    spectrum = np.conj(np.fft.rfft2(first, size)) * np.fft.rfft2(second, size)
-    surface = np.fft.irfft2(spectrum, size) / scale
+    spectrum = np.conj(fft.rfft2(first, size)) * fft.rfft2(second, size)  # single precision, as the grids
+    surface = fft.irfft2(spectrum, size).astype(np.float64) / scale
     index = np.arange(-reach, reach + 1)
     cut: FloatArray = surface[np.ix_(index % size[0], index % size[1])]
     return cut

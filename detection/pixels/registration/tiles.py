@@ -83,13 +83,13 @@ def is_sparse(common: Box, side: int) -> bool:
 
 
 def _sparse_starts(first: int, length: int, side: int) -> list[int]:
-    even = [first + round(i * (length - side) / (SPARSE_ACROSS - 1)) for i in range(SPARSE_ACROSS)]
-    return [min(_within_block(start, side), first + length - side) for start in even]
-
-
-def _within_block(start: int, side: int) -> int:
-    """Start of a tile in the middle of the file block where it would begin, with room for a shift."""
-    return start // FILE_BLOCK_PX * FILE_BLOCK_PX + max(FILE_BLOCK_PX - side, 0) // 2
+    """Starts in the middle of whole file blocks, with room for a shift; tiles of any side in the same."""
+    low, high = -(-first // FILE_BLOCK_PX), (first + length) // FILE_BLOCK_PX - 1
+    steps = SPARSE_ACROSS - 1
+    if side > FILE_BLOCK_PX or high - low < steps:
+        return [first + round(i * (length - side) / steps) for i in range(SPARSE_ACROSS)]
+    blocks = [low + round(i * (high - low) / steps) for i in range(SPARSE_ACROSS)]
+    return [block * FILE_BLOCK_PX + (FILE_BLOCK_PX - side) // 2 for block in blocks]
 
 
 def coarse_shift(texture: Texture, common: Box, *, is_whole: bool) -> Coarse:
@@ -118,7 +118,7 @@ def coarse_shift(texture: Texture, common: Box, *, is_whole: bool) -> Coarse:
 
 
 def _coarse_starts(first: int, length: int, side: int) -> list[int]:
-    """Three windows along a side; where they lie far apart, in blocks that hold tiles as well."""
+    """Three windows along a side; where they lie far apart, in blocks that hold smaller tiles as well."""
     if side < COARSE_SIDE_PX or length < SPARSE_SIDES * COARSE_SIDE_PX:
         return sorted({first + round(i * (length - side) / 2) for i in range(3)})
     tiles = _sparse_starts(first, length, side)
