@@ -9,7 +9,7 @@ dates between. A pair that is not registered is never compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
@@ -29,7 +29,13 @@ from detection.pixels.registration.model import (
 )
 from detection.pixels.registration.resample import read_aligned
 from detection.pixels.registration.texture import WHOLE_PX, Texture, log_gradient
-from detection.pixels.registration.tiles import Coarse, coarse_shift, measure_tiles, tile_boxes
+from detection.pixels.registration.tiles import (
+    Coarse,
+    coarse_shift,
+    is_sparse,
+    measure_tiles,
+    tile_boxes,
+)
 from foundation.errors import InvalidInput
 from ingest.pair import Box, ImagePair, PairReader, open_pair
 from ingest.raster import RasterGrid
@@ -50,6 +56,8 @@ MIN_TILE_PX = 64
 SURE_TILES = 12
 """Of few tiles more must agree: up to half of them, where that is fewer than 12; tiles overlap by half."""
 TOO_SMALL = "too small to measure; taken as delivered"
+CLEAR_SPARSE_PX = 0.2
+"""Few tiles that lie far apart suffice below this; a field that varies more is measured with many."""
 LADDER = ((1.0, False), (1.0, True), (0.5, True), (1.5, True), (2.0, True))
 """Tile side in units of the first, and whether ECC refines it; a step only follows one that proved nothing.
 
@@ -147,19 +155,28 @@ def _best_fit(
             return as_delivered(shape, TOO_SMALL), common, Coarse((0.0, 0.0), 0.0, 0.0)
         coarse = coarse_shift(texture, common, is_whole=shape[0] * shape[1] <= WHOLE_PX)
         start = _shifted(shape, coarse)
-        for scale, is_refined in LADDER:
-            boxes = tile_boxes(common, round(scale * side))
+        for scale, is_refined, is_dense in _looks(common, side):
+            boxes = tile_boxes(common, round(scale * side), is_dense=is_dense)
             if not _is_worth(len(boxes), scale, round(scale * side), best):
                 continue
             tell = progress if best is None else None
             fitted = _two_passes(texture, start, boxes, is_refined=is_refined, progress=tell)
             if best is None or _rank(fitted, limit_px) > _rank(best, limit_px):
                 best = fitted
-            if _is_proven(best, limit_px):
+            if _is_proven(best, limit_px if is_dense else CLEAR_SPARSE_PX):
                 break
             if best.inlier_share >= FOLLOW_SHARE and np.isfinite(best.residual_px):
                 start = best
     return best or as_delivered(shape, TOO_SMALL), common, coarse
+
+
+def _looks(common: Box, side: int) -> Iterator[tuple[float, bool, bool]]:
+    """Scale of the tiles, whether ECC refines them, whether there are many: the ladder; of a large scene
+    first a look at few tiles."""
+    if is_sparse(common, side):
+        yield 1.0, False, False
+    for scale, is_refined in LADDER:
+        yield scale, is_refined, True
 
 
 def _two_passes(
@@ -199,7 +216,10 @@ def _is_worth(count: int, scale: float, side: int, best: Registration | None) ->
 
 
 def _rank(fitted: Registration, limit_px: float) -> tuple[bool, float]:
-    return _is_proven(fitted, limit_px), fitted.inlier_share
+    """Proven ones by their residual, others by agreement."""
+    if _is_proven(fitted, limit_px):
+        return True, -fitted.residual_px
+    return False, fitted.inlier_share
 
 
 def _refuse_repeating(pair: ImagePair, coarse: Coarse) -> None:
