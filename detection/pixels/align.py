@@ -51,6 +51,7 @@ FOLLOW_SHARE = 0.1
 FEW_TILES = 30
 CLEAR_SHARE, CLEAR_PX = 0.8, 0.15
 """A first pass this clear needs no second one."""
+MORE_PASSES, WIDER_SHARE = 3, 0.05
 SMALL_PX = 400
 MIN_TILE_PX = 64
 SURE_TILES = 12
@@ -160,7 +161,7 @@ def _best_fit(
             if not _is_worth(len(boxes), scale, round(scale * side), best):
                 continue
             tell = progress if best is None else None
-            fitted = _two_passes(texture, start, boxes, is_refined=is_refined, progress=tell)
+            fitted = _in_passes(texture, start, boxes, is_refined=is_refined, progress=tell)
             if best is None or _rank(fitted, limit_px) > _rank(best, limit_px):
                 best = fitted
             if _is_proven(best, limit_px if is_dense else CLEAR_SPARSE_PX):
@@ -179,7 +180,7 @@ def _looks(common: Box, side: int) -> Iterator[tuple[float, bool, bool]]:
         yield scale, is_refined, True
 
 
-def _two_passes(
+def _in_passes(
     texture: Texture,
     start: Registration,
     boxes: list[Box],
@@ -187,7 +188,7 @@ def _two_passes(
     is_refined: bool,
     progress: Callable[[float], None] | None,
 ) -> Registration:
-    """Measure, fit, and measure again where the fit says; the better of the two."""
+    """Measure, fit, and measure again where the fit says, as long as more tiles agree; the better one."""
     tiles = measure_tiles(texture, start, boxes, progress=progress)
     if len(tiles) < MIN_TILES:
         return as_delivered(texture.shape, "too little texture", tiles=len(tiles))
@@ -198,9 +199,14 @@ def _two_passes(
         if not is_refined:
             return first
         first = replace(first, matrix=start.matrix, lattice=start.lattice)
-    tiles = measure_tiles(texture, first, boxes, is_refined=is_refined)
-    again = fit_tiles(tiles, texture.shape) if len(tiles) >= MIN_TILES else first
-    return again if again.residual_px <= first.residual_px else first
+    for _ in range(MORE_PASSES):
+        tiles = measure_tiles(texture, first, boxes, is_refined=is_refined)
+        again = fit_tiles(tiles, texture.shape) if len(tiles) >= MIN_TILES else first
+        is_wider = again.inlier_share > first.inlier_share + WIDER_SHARE
+        first = again if is_wider or again.residual_px <= first.residual_px else first
+        if not is_wider:
+            break  # tiles measured where they lie agree no wider than before
+    return first
 
 
 def _is_proven(fitted: Registration, limit_px: float) -> bool:

@@ -9,6 +9,8 @@ Fischler & Bolles (1981), Random Sample Consensus, Communications of the ACM 24(
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,7 @@ INLIER_PX = 1.5
 MAX_TURN = 0.03
 RANSAC_TRIALS = 400
 SPAN_SHARE = 0.14
+GROWTH_TURNS, MIN_NEIGHBOURS, REACH_TILES = 12, 3, 1.6
 SOFT_PX = 0.3
 
 ComplexArray = NDArray[np.complex128]
@@ -42,7 +45,8 @@ def fit_tiles(tiles: FloatArray, shape: tuple[int, int]) -> Registration:
     points, moves = tiles[:, :2], tiles[:, 2:4]
     centre = complex(shape[1] / 2, shape[0] / 2)
     z, m = _complex(points) - centre, _complex(moves)
-    is_inlier = _consensus(z, m, tiles[:, 4] >= MIN_RESPONSE)
+    is_usable = tiles[:, 4] >= MIN_RESPONSE
+    is_inlier = _followed(points, z, m, _consensus(z, m, is_usable), is_usable, shape)
     share = float(is_inlier.sum()) / len(tiles)
     if is_inlier.sum() < MIN_INLIERS:
         return Registration("measured", np.zeros((2, 3)), None, shape, len(tiles), share, np.inf, "")
@@ -57,6 +61,38 @@ def fit_tiles(tiles: FloatArray, shape: tuple[int, int]) -> Registration:
     if slow < 0.9 * plain:
         return Registration("measured", matrix, lattice, shape, len(tiles), share, slow, "measured")
     return Registration("measured", matrix, None, shape, len(tiles), share, plain, "measured")
+
+
+def _followed(
+    points: FloatArray,
+    z: ComplexArray,
+    m: ComplexArray,
+    is_inlier: NDArray[np.bool_],
+    is_usable: NDArray[np.bool_],
+    shape: tuple[int, int],
+) -> NDArray[np.bool_]:
+    """Tiles that agree with their agreeing neighbours, grown outwards from the consensus.
+
+    Where a field bends, a similarity holds for a part of the scene only; what lies beside that part goes on
+    from it. A tile far from all that agree proves nothing and stays outside.
+    """
+    apart = math.sqrt(shape[0] * shape[1] / len(points))
+    reach = max(SPAN_SHARE * max(shape), REACH_TILES * apart)
+    for _ in range(GROWTH_TURNS):
+        if is_inlier.sum() < MIN_TILES:
+            break
+        s, t = _line(z[is_inlier], m[is_inlier])
+        rest = m - s * z - t
+        known = points[is_inlier]
+        bend = np.column_stack([rest.real, rest.imag])[is_inlier]
+        expected = _complex(_local(known, bend, points, reach, is_left_out=False))
+        gaps = np.hypot(points[:, None, 0] - known[None, :, 0], points[:, None, 1] - known[None, :, 1])
+        is_near = (gaps < reach).sum(axis=1) >= MIN_NEIGHBOURS
+        grown = is_inlier | (is_usable & is_near & (np.abs(rest - expected) < INLIER_PX))
+        if (grown == is_inlier).all():
+            break
+        is_inlier = grown
+    return is_inlier
 
 
 def typical(errors: FloatArray, weights: FloatArray) -> float:

@@ -56,6 +56,23 @@ def test_a_slowly_varying_shift_is_followed(scenes, tmp_path):
     assert np.abs(got_y - dy[inside]).max() < 0.35
 
 
+def test_a_shift_that_bends_by_many_pixels_is_followed_from_tile_to_tile(scenes, tmp_path):
+    side = 1536
+    pair = scenes.optical_pair((side, side), planted=False)
+    ys, xs = np.mgrid[0:side, 0:side] / side
+    dx, dy = 1.2 + 4.5 * np.sin(3.0 * xs) * np.cos(2.2 * ys), 3.6 * np.cos(2.5 * xs + 1.5 * ys) - 0.7
+    images = written(scenes, tmp_path, pair.before, shifted(pair.after, dx, dy))
+    found = register(images)
+    at = np.linspace(100, side - 100, 12)
+    x, y = (axis.ravel() for axis in np.meshgrid(at, at))
+    got_x, got_y = found.shifts(x, y)
+    inside = y.astype(int), x.astype(int)
+    error = np.hypot(got_x - dx[inside], got_y - dy[inside])
+    assert found.inlier_share > 0.8  # no one similarity holds for more than a third of the scene
+    assert np.median(error) < 0.35
+    assert np.quantile(error, 0.95) < 1.0
+
+
 def test_two_places_are_not_comparable(scenes, tmp_path):
     before, after = (scenes.optical_pair((400, 400), seed=seed) for seed in (7, 1907))
     with pytest.raises(InvalidInput) as refusal:
