@@ -8,7 +8,7 @@ import pytest
 from detection.evaluation.scores import score_pixels
 from detection.pixels.control import unchanged_twins
 from detection.pixels.detectors.base import Detector
-from detection.pixels.detectors.irmad import chi_square_survival, fit_irmad
+from detection.pixels.detectors.irmad import IrmadFit, chi_square_survival, fit_irmad
 from detection.pixels.detectors.registry import DETECTORS
 from detection.pixels.normalise import fit_normalisation
 from detection.pixels.threshold import choose_cut, otsu
@@ -87,6 +87,18 @@ def test_bright_change_does_not_wrap_round_in_eight_bits(scenes):
     for name in ("irmad", "change_vector"):
         score = DETECTORS[name].fit([block]).score(block)
         assert np.median(score[pair.is_planted]) > 10 * np.median(score[~pair.is_planted])
+
+
+@pytest.mark.parametrize("bands", range(1, 9))
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_chi_square_is_the_sum_of_squared_variates_for_any_number_of_bands(bands, kind):
+    random = np.random.default_rng(bands)
+    before, after = (random.integers(0, 250, (bands, 21, 34)).astype(kind) for _ in range(2))
+    folded = random.normal(size=(bands, 2 * bands + 1)).astype(np.float32)
+    joined = np.concatenate([before, after, np.ones((1, 21, 34))]).astype(np.float64)
+    wanted = (np.einsum("vb,brc->vrc", folded.astype(np.float64), joined) ** 2).sum(axis=0)
+    fit = IrmadFit(folded, np.zeros(bands), 1.0, 1)
+    assert fit.chi_square(before, after) == pytest.approx(wanted, rel=1e-3, abs=1e-2)
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 5, 6, 13])
