@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detection.pixels.detectors.base import gather
 from detection.pixels.detectors.cross_sensor import CrossSensor
+from detection.pixels.threshold import percentiles
 from ingest.pair import PairPixels
 
 SEED = 4108
@@ -30,9 +31,13 @@ def unchanged_twins(samples: Sequence[PairPixels], *, is_speckle: bool) -> list[
         return [fit.twin(block, SEED + number) for number, block in enumerate(seen)]
     before, after = gather(seen, SIGMA_PIXELS)
     joined = (after - before).T
-    middle = np.median(joined, axis=1)[:, None, None]
-    sigma = 1.4826 * np.median(np.abs(joined - middle[:, :, 0]), axis=1)[:, None, None]
+    middle = _medians(joined)
+    sigma = 1.4826 * _medians(np.abs(joined - middle[:, :, 0]))
     return [_twin(block, number, middle, sigma, is_speckle) for number, block in enumerate(seen)]
+
+
+def _medians(lines: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([percentiles(line, 50.0) for line in lines])[:, :, None]
 
 
 def _twin(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.pixels.threshold import percentiles
 from ingest.pair import PairPixels
 from ingest.raster import RasterInfo
 
@@ -79,7 +80,7 @@ def _reflectance_scale(info: RasterInfo, samples: Sequence[PairPixels]) -> float
     if not values:
         return None
     joined = np.concatenate(values)
-    middle, high = float(np.median(joined)), float(np.percentile(joined, 99.9))
+    middle, high = percentiles(joined, 50.0, 99.9)
     if high <= 1.6 and middle > 0.005:
         return 1.0
     if np.dtype(info.dtype).kind in "ui" and middle > 200 and 1000 < high <= 16_000:

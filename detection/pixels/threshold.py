@@ -53,26 +53,35 @@ def choose_cut(score: NDArray[Any], *, floor_sigmas: float, is_folded: bool) -> 
     if score.size == 0:
         return Cut(np.inf, np.inf, np.inf)
     if is_folded:
-        (middle,) = _percentiles(score, 50.0)
+        (middle,) = percentiles(score, 50.0)
         floor = floor_sigmas * 1.4826 * middle
         ceiling = float(score.max())
     else:
-        lower, middle, ceiling = _percentiles(score, SIGMA_PCT, 50.0, TAIL_PCT)
+        lower, middle, ceiling = percentiles(score, SIGMA_PCT, 50.0, TAIL_PCT)
         floor = middle + floor_sigmas * (middle - lower)
     best = otsu(score, ceiling=ceiling)
     return Cut(max(best, floor), best, floor)
 
 
-def _percentiles(values: NDArray[Any], *percentages: float) -> list[float]:
-    """As `numpy.percentile` gives them, all by one partition, in the values' own type."""
-    places = [share / 100.0 * (values.size - 1) for share in percentages]
-    lows = [int(place) for place in places]
-    highs = [min(low + 1, values.size - 1) for low in lows]
-    parted = np.partition(values, sorted({*lows, *highs}), axis=None)
-    return [
-        float(parted[low]) + (place - low) * (float(parted[high]) - float(parted[low]))
-        for place, low, high in zip(places, lows, highs, strict=True)
-    ]
+def percentiles(values: NDArray[Any], *percentages: float) -> list[float]:
+    """As `numpy.percentile` gives them, of all values, in ascending order of the percentages.
+
+    Each is one partition of what lies above the one before: NumPy's partition is vectorised for one place at
+    a time and many times slower for several, and its median and percentiles ask for several.
+    """
+    parted = values.flatten()
+    found: list[float] = []
+    begin, under = 0, 0.0
+    for percentage in percentages:
+        place = percentage / 100.0 * (parted.size - 1)
+        low = int(place)
+        high = min(low + 1, parted.size - 1)
+        parted[begin:].partition(high - begin)
+        if begin <= low:  # else the place just under the last one, whose value is known
+            under = float(parted[begin : low + 1].max())
+        found.append(under + (place - low) * (float(parted[high]) - under))
+        begin = high
+    return found
 
 
 def otsu(values: NDArray[Any], *, ceiling: float = np.inf) -> float:

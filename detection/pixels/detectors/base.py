@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.pixels.compiled import compiled_fast
+from detection.pixels.compiled import compiled, compiled_fast
 from ingest.pair import PairPixels
 
 FloatGrid = NDArray[np.float32]
@@ -93,19 +93,42 @@ class Detector(Protocol):
 
 
 def gather(samples: Samples, limit: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Valid pixels of all blocks, thinned evenly to about ``limit``; each (pixels, bands), float64."""
+    """Valid pixels of all blocks, thinned evenly to about ``limit``; each (pixels, bands), float64.
+
+    The memory runs along the pixels of a band: a band's column is contiguous.
+    """
     step = max(1, sum(int(np.count_nonzero(block.is_valid)) for block in samples) // limit)
-    before, after = [], []
+    places: list[NDArray[np.int64]] = []
     phase = 0
     for block in samples:
-        kept: Any = slice(phase, None, step)
         count = int(np.count_nonzero(block.is_valid))
         if count < block.is_valid.size:
-            kept = np.flatnonzero(block.is_valid)[kept]
+            places.append(np.flatnonzero(block.is_valid)[phase::step])
+        else:
+            places.append(np.arange(phase, count, step))
         phase = (phase - count) % step
-        before.append(block.before.reshape(len(block.before), -1)[:, kept].T)
-        after.append(block.after.reshape(len(block.after), -1)[:, kept].T)
-    return np.concatenate(before).astype(np.float64), np.concatenate(after).astype(np.float64)
+    dates = [block.before for block in samples], [block.after for block in samples]
+    before, after = (thinned(blocks, places) for blocks in dates)
+    return before.T, after.T
+
+
+def thinned(blocks: Sequence[NDArray[Any]], places: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """Pixels of blocks (bands, rows, cols) by their running numbers, as (bands, pixels), float64."""
+    made = np.empty((len(blocks[0]), sum(map(len, places))))
+    at = 0
+    for block, wanted in zip(blocks, places, strict=True):
+        _pick(block, wanted, made[:, at : at + len(wanted)])
+        at += len(wanted)
+    return made
+
+
+@compiled
+def _pick(block: NDArray[Any], places: NDArray[np.int64], made: NDArray[np.float64]) -> None:
+    bands, _, cols = block.shape
+    for number in range(len(places)):
+        row, col = divmod(places[number], cols)
+        for band in range(bands):
+            made[band, number] = block[band, row, col]
 
 
 OWN_LIMIT = 4.0

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from detection.pixels.compiled import compiled_fast
 from detection.pixels.detectors.base import DetectorSpec, FloatGrid, Samples, gather, smoothed_root
+from detection.pixels.threshold import percentiles
 from foundation.errors import InvalidInput
 from ingest.pair import PairPixels
 
-SAMPLE_PIXELS = 131_072
+SAMPLE_PIXELS = 32_768
 MIN_PIXELS = 64
-LINE_PIXELS = 32_768
-TRIMS, KEPT_SHARE = 10, 0.6
+TRIMS, KEPT_PCT = 10, 60.0
 SMOOTH_SIGMA_PX = 1.0
 
 
@@ -85,7 +85,7 @@ class ChangeVector:
 
     spec = DetectorSpec(
         name="change_vector",
-        version="1",
+        version="2",
         sensors=frozenset({"multispectral", "rgb"}),
         min_bands=1,
         max_bands=64,
@@ -108,17 +108,12 @@ class ChangeVector:
 
 def _robust_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float]:
     """Reduced major axis through the densest 60 %, iterated from the quartiles."""
-    step = max(1, len(x) // LINE_PIXELS)
-    x, y = np.ascontiguousarray(x[::step]), np.ascontiguousarray(y[::step])
-    (x_low, x_mid, x_high), (y_low, y_mid, y_high) = (
-        np.percentile(x, (25, 50, 75)),
-        np.percentile(y, (25, 50, 75)),
-    )
+    (x_low, x_mid, x_high), (y_low, y_mid, y_high) = (percentiles(each, 25.0, 50.0, 75.0) for each in (x, y))
     gain = (y_high - y_low) / (x_high - x_low) if x_high > x_low and y_high > y_low else 1.0
     offset = y_mid - gain * x_mid
     far = np.abs(y - gain * x - offset)
     for _ in range(TRIMS):
-        x_mean, x_sigma, y_mean, y_sigma = _moments_within(x, y, far, _percentile(far, KEPT_SHARE))
+        x_mean, x_sigma, y_mean, y_sigma = _moments_within(x, y, far, *percentiles(far, KEPT_PCT))
         if x_sigma < 1e-9 or y_sigma < 1e-9:
             break
         before = gain, offset
@@ -128,20 +123,10 @@ def _robust_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float,
             break  # the same pixels were kept
         _distances(x, y, gain, offset, far)
     residual = y - gain * x - offset
-    middle = float(np.median(residual))
-    sigma = 1.4826 * float(np.median(np.abs(residual - middle)))
+    (middle,) = percentiles(residual, 50.0)
+    (far_off,) = percentiles(np.abs(residual - middle), 50.0)
     spread = max(float(x.std()), float(y.std()), 1e-6)
-    return float(gain), float(offset) + middle, max(sigma, 1e-3 * spread)
-
-
-def _percentile(values: NDArray[np.float64], share: float) -> float:
-    """As `numpy.percentile` does, by one partition."""
-    place = share * (len(values) - 1)
-    low = int(place)
-    high = min(low + 1, len(values) - 1)
-    parted = np.partition(values, high)
-    under = parted[:high].max() if high > low else parted[high]
-    return float(under + (place - low) * (parted[high] - under))
+    return float(gain), float(offset) + middle, max(1.4826 * far_off, 1e-3 * spread)
 
 
 @compiled_fast

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from detection.pixels.compiled import compiled_fast
 from detection.pixels.detectors.base import DetectorSpec, FloatGrid, Samples
+from detection.pixels.threshold import percentiles
 from foundation.errors import InvalidInput
 from ingest.pair import PairPixels
 
@@ -86,9 +87,9 @@ class SarLogRatio:
             raise InvalidInput("detection.pair.sar_in_decibels", minimum=round(least, 2))
         step = max(1, pixels // SAMPLE_VALUES)
         backscatter = _thinned([block.before for block in samples], seen, step)
-        floor = max(FLOOR_SHARE * float(np.median(backscatter)), 1e-9)
+        floor = max(FLOOR_SHARE * percentiles(backscatter, 50.0)[0], 1e-9)
         ratios = np.concatenate([_thinned_ratio(block, floor, step) for block in samples])
-        return SarLogRatioFit(float(np.median(ratios)), floor)
+        return SarLogRatioFit(percentiles(ratios, 50.0)[0], floor)
 
 
 def _thinned(

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.pixels.threshold import percentiles
+
 Float = NDArray[np.float32]
 CLIP = 4.0
 
@@ -34,7 +36,7 @@ def measure_scale(values: Sequence[NDArray[Any]] | NDArray[Any]) -> ColourScale:
     colours remain; the spread is half the mean 5–95 % range.
     """
     bands = [np.asarray(band).ravel() for band in values]
-    levels = np.array([np.percentile(band, (5.0, 50.0, 95.0)) for band in bands])
+    levels = np.array([percentiles(band, 5.0, 50.0, 95.0) for band in bands])
     middle = levels[:, 1]
     centre = 0.5 * (middle + middle.mean())
     spread = float(np.mean(levels[:, 2] - levels[:, 0]) / 2.0)

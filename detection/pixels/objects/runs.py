@@ -54,7 +54,7 @@ class Runs:
         if grid.dtype == np.bool_:
             grid = grid.view(np.uint8)
         words = _as_words(grid)
-        count = _count(grid, words)
+        count = _count(grid)
         arrays = [np.empty(count, np.int32) for _ in range(4)]
         _fill(grid, words, first_row, *arrays)
         return cls.over(arrays, (rows if rows is not None else grid.shape[0], grid.shape[1]))
@@ -185,24 +185,15 @@ def _next_marked(words: NDArray[np.uint64], row: int, col: int, each: int) -> in
 
 
 @compiled
-def _count(grid: Grid, words: NDArray[np.uint64]) -> int:
-    rows, cols = grid.shape
-    each = cols // words.shape[1] if words.shape[1] > 0 else 0
+def _count(grid: Grid) -> int:
+    """How many runs there are: marked pixels that differ from the one before them."""
     total = 0
-    for row in range(rows):
-        last = 0
-        col = 0
-        while col < cols:
-            if last == 0 and each and col & (each - 1) == 0:
-                col = _next_marked(words, row, col, each)
-                if col >= cols:
-                    break
-            value = grid[row, col]
-            if value != last:
-                if value != 0:
-                    total += 1
-                last = value
-            col += 1
+    for row in range(grid.shape[0]):
+        before, here = grid[row, :-1], grid[row, 1:]
+        begun = np.int32(1 if grid.shape[1] > 0 and grid[row, 0] != 0 else 0)
+        for col in range(len(here)):
+            begun += np.int32((here[col] != before[col]) & (here[col] != 0))
+        total += int(begun)
     return total
 
 

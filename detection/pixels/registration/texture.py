@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from detection.pixels.registration.model import FloatArray
+from detection.pixels.threshold import percentiles
 from ingest.pair import Box, PairReader
 from ingest.seen import band_step
 
@@ -28,7 +29,7 @@ def log_gradient(pixels: NDArray[np.float32], is_valid: NDArray[np.bool_]) -> Gr
     is_whole = bool(is_valid.all())
     for band in pixels[:: band_step(len(pixels), GRADIENT_BANDS)]:
         some = band[::3, ::3] if is_whole else band[::3, ::3][is_valid[::3, ::3]]
-        level = float(np.median(some)) if some.size else 0.0
+        level = percentiles(some, 50.0)[0] if some.size else 0.0
         floor = max(0.05 * abs(level), 1e-4)
         logged = np.maximum(band if is_whole else np.where(is_valid, band, level), 0.0).astype(np.float32)
         logged = cv2.log(logged + np.float32(floor)).astype(np.float32)
@@ -36,7 +37,7 @@ def log_gradient(pixels: NDArray[np.float32], is_valid: NDArray[np.bool_]) -> Gr
         total += cv2.magnitude(cv2.Sobel(logged, cv2.CV_32F, 1, 0), cv2.Sobel(logged, cv2.CV_32F, 0, 1))
     if not is_whole:
         total[~cv2.erode(is_valid.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)] = 0.0
-    middle = float(np.median(total[::2, ::2])) + 1e-6
+    middle = percentiles(total[::2, ::2], 50.0)[0] + 1e-6
     compressed: Grid = cv2.log(total / np.float32(middle) + np.float32(1.0)).astype(np.float32)
     return compressed
 

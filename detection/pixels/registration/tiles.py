@@ -17,6 +17,7 @@ import numpy as np
 
 from detection.pixels.registration.model import FloatArray, Registration
 from detection.pixels.registration.texture import Grid, Texture, correlation
+from detection.pixels.threshold import percentiles
 from ingest.pair import Box
 
 TILES_ACROSS = 10
@@ -114,7 +115,7 @@ def coarse_shift(texture: Texture, common: Box, *, is_whole: bool) -> Coarse:
     row, col = (int(index) for index in np.unravel_index(int(total.argmax()), total.shape))
     rows_off, cols_off = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     other = total[np.hypot(rows_off + reach - row, cols_off + reach - col) > RIVAL_PX / step + 3]
-    middle = float(np.median(total))
+    (middle,) = percentiles(total, 50.0)
     rival = (float(other.max()) - middle) / max(float(total.max()) - middle, 1e-12)
     shift = (float(step * (col - reach)), float(step * (row - reach)))
     return Coarse(shift, float(total.max()) / windows, rival)

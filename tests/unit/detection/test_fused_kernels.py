@@ -5,9 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
+from detection.pixels.detectors.base import gather
 from detection.pixels.detectors.sar_log_ratio import SarLogRatioFit, log_ratio
-from detection.pixels.threshold import OTSU_BINS, SIGMA_PCT, TAIL_PCT, choose_cut, otsu
+from detection.pixels.threshold import OTSU_BINS, SIGMA_PCT, TAIL_PCT, choose_cut, otsu, percentiles
 from ingest.pair import PairPixels
 
 FLOOR = 0.02
@@ -65,6 +69,37 @@ def test_cut_is_that_of_percentiles_and_histogram(is_folded: bool) -> None:
     assert cut.floor == pytest.approx(floor, rel=1e-12)
     assert cut.otsu == plain_otsu(np.minimum(values, ceiling))
     assert otsu(np.arange(1024.0)) == plain_otsu(np.arange(1024.0))
+
+
+@given(
+    st.sampled_from((np.float32, np.float64, np.uint8)).flatmap(
+        lambda kind: arrays(kind, st.integers(1, 40), elements=st.integers(0, 9).map(float))
+    ),
+    st.lists(st.floats(0.0, 100.0), min_size=1, max_size=4),
+)
+def test_percentiles_are_those_of_numpy(values: np.ndarray, percentages: list[float]) -> None:
+    percentages = sorted(percentages)
+    kept = values.copy()
+    wanted = np.percentile(values.astype(np.float64), percentages)
+    assert percentiles(values, *percentages) == pytest.approx(wanted, abs=1e-9)
+    assert (values == kept).all()
+
+
+@given(
+    st.lists(arrays(np.bool_, (5, 7)), min_size=1, max_size=4).filter(lambda seen: any(map(np.any, seen))),
+    st.integers(1, 60),
+)
+def test_a_thinned_sample_is_every_so_manieth_valid_pixel(seen: list[np.ndarray], limit: int) -> None:
+    numbers = iter(range(10_000))
+    blocks = []
+    for is_valid in seen:
+        before = np.array([next(numbers) for _ in range(35)], np.float32).reshape(1, 5, 7)
+        large = np.concatenate([before, before + 0.5])[:, ::-1]
+        blocks.append(PairPixels(large, -large, is_valid))
+    valid = np.concatenate([block.before[:, block.is_valid] for block in blocks], axis=1).T
+    before, after = gather(blocks, limit)
+    assert (before == valid[:: max(1, len(valid) // limit)]).all()
+    assert (after == -before).all()
 
 
 def plain_otsu(values: np.ndarray) -> float:

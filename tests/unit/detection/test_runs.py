@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 import rasterio.features
 import shapely
+import shapely.affinity
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,6 +53,27 @@ def test_painting_gives_back_what_was_marked(values):
 @FEW
 def test_unmarked_stretches_are_passed_over_whole(values):
     assert (whole(Runs.of(values)) == values).all()
+
+
+@given(MASKS, st.integers(0, 1 << 20), st.integers(0, 1 << 20))
+@FEW
+def test_outlines_are_the_same_far_from_the_corner_of_a_vast_scene(mask, down, right):
+    near = Runs.of(mask)
+    columns = (
+        near.row + np.int32(down),
+        near.start + np.int32(right),
+        near.stop + np.int32(right),
+        near.value,
+    )
+    far = Runs.over(columns, (1 << 21, 1 << 21))
+    moved = [shapely.affinity.translate(polygon, right, down) for polygon in traced(near)[0]]
+    assert traced(far)[0].tolist() == moved
+
+
+def test_outlines_beyond_what_one_number_holds_are_refused():
+    row, start, stop, value = (np.array([one], np.int32) for one in (2**31 - 2, 2**31 - 9, 2**31 - 1, 1))
+    with pytest.raises(OverflowError):
+        traced(Runs.over((row, start, stop, value), (2**31 - 1, 2**31 - 1)))
 
 
 @given(MASKS)
