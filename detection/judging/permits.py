@@ -56,8 +56,9 @@ def ground_throughout(features: Iterable[LegalFeature], before_on: date, after_o
     ground: BaseGeometry | None = None
     for day in _first_days(dated, before_on, after_on):
         standing = shapely.union_all([feature.geometry for feature in dated if _is_in_force(feature, day)])
-        ground = standing if ground is None else shapely.intersection(ground, standing)
-    return shapely.MultiPolygon() if ground is None else polygons_of(ground)
+        # Ground that only touched would leave lines and points, which GEOS cannot lay over the next day's.
+        ground = polygons_of(standing if ground is None else shapely.intersection(ground, standing))
+    return shapely.MultiPolygon() if ground is None else ground
 
 
 def mark_renewed(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detection.desk.orders import as_markdown, orders
@@ -105,6 +105,7 @@ PERMITS = st.lists(
 
 @settings(deadline=None)
 @given(permits=PERMITS)
+@example(permits=[(0, 1, 0, 0), (1, 1, 1, 62), (2, 1, 0, 63)])  # grounds that meet in a line
 def test_ground_in_force_throughout_is_what_no_single_day_lacks(
     permits: list[tuple[int, int, int, int]],
 ) -> None:
