@@ -56,8 +56,11 @@ class ScoreBlock:
         """By how much blocks end before the files' blocks do: what the halo reaches over."""
         return self.halo_px if self.halo_px <= HALO_PX else 0
 
-    def __call__(self, reader: PairReader, box: Box) -> NDArray[np.uint16]:
-        """Packed scores of the block, uint16 (rows, cols)."""
+    def __call__(self, reader: PairReader, box: Box) -> Runs:
+        """Runs of the block's packed scores: far less than its pixels, wherever they have to go."""
+        return Runs.of(self._packed(reader, box)).placed(box, self.pair.grid.shape)
+
+    def _packed(self, reader: PairReader, box: Box) -> NDArray[np.uint16]:
         outer = box.grown(self.halo_px, self.pair.grid.shape)
         if self.is_plain:
             before, after, is_valid = reader.read_onward(outer, 2 * self.halo_px, self.decoded)
@@ -94,18 +97,16 @@ def score_scene(
     waiting = [box for box in boxes if not kept.has(box.row)]
     results = executor.run(work.pair, waiting, work)
     done = len(boxes) - len(waiting)
-    room = np.empty((max(box.rows for box in boxes), shape[1]), np.uint16)
     for row, blocks in itertools.groupby(results, key=lambda result: result[0].row):
-        strip = room[:0]
-        for box, values in blocks:
-            strip = room[: box.rows]
-            strip[:, box.col : box.col + box.cols] = values
+        found = []
+        for _, runs in blocks:
+            found.append(runs)
             done += 1
             progress(done / len(boxes))
             if cancel is not None and cancel():
                 results.close()
                 raise Conflict("detection.pair.cancelled")
-        kept.put(row, Runs.of(strip, first_row=row, rows=shape[0]))
+        kept.put(row, Runs.side_by_side(found, shape))
     return Runs.joined([kept.get(row) for row in sorted({box.row for box in boxes})], shape)
 
 

@@ -69,6 +69,17 @@ class Runs:
         )
 
     @classmethod
+    def side_by_side(cls, blocks: Sequence[Runs], shape: tuple[int, int]) -> Runs:
+        """Blocks of the same rows made one; runs of one value that meet at a border are joined."""
+        row, start, stop, value = (
+            np.concatenate(column) for column in zip(*map(cls.columns, blocks), strict=True)
+        )
+        order = np.argsort(row.astype(np.int64) * shape[1] + start, kind="stable")
+        row, start, stop, value = row[order], start[order], stop[order], value[order]
+        first, last = stretches(row, start, stop, value)
+        return cls(row[first], start[first], stop[last], value[first], shape)
+
+    @classmethod
     def over(cls, columns: Sequence[IntArray], shape: tuple[int, int]) -> Runs:
         """From row, start, stop, value as `columns` gives them."""
         row, start, stop, value = columns
@@ -90,6 +101,11 @@ class Runs:
         """Some of the runs, with other values if given; touching runs stay apart."""
         values = self.value if value is None else value
         return Runs(self.row[is_kept], self.start[is_kept], self.stop[is_kept], values[is_kept], self.shape)
+
+    def placed(self, box: Box, shape: tuple[int, int]) -> Runs:
+        """Of a window alone, as they lie in its scene."""
+        right = np.int32(box.col)
+        return Runs(self.row + np.int32(box.row), self.start + right, self.stop + right, self.value, shape)
 
     def paint(self, box: Box) -> IntArray:
         """Values on a window, int32 (rows, cols), 0 where unmarked."""
@@ -142,15 +158,19 @@ def remade(
 def selected(runs: Runs, is_wanted: NDArray[np.bool_]) -> Runs:
     """Runs whose value is wanted (a look-up table by value), as value 1, touching ones made one."""
     kept = runs.where(is_wanted[runs.value])
-    if len(kept) == 0:
-        return kept
-    is_first = np.ones(len(kept), bool)
-    is_first[1:] = (kept.row[1:] != kept.row[:-1]) | (kept.start[1:] != kept.stop[:-1])
-    begins = np.flatnonzero(is_first)
-    ends = np.append(begins[1:], len(kept)) - 1
-    return Runs(
-        kept.row[begins], kept.start[begins], kept.stop[ends], np.ones(len(begins), np.int32), runs.shape
-    )
+    ones = np.ones(len(kept), np.int32)
+    first, last = stretches(kept.row, kept.start, kept.stop, ones)
+    return Runs(kept.row[first], kept.start[first], kept.stop[last], ones[first], runs.shape)
+
+
+def stretches(
+    row: IntArray, start: IntArray, stop: IntArray, value: IntArray
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last of the runs of one value that touch each other in a row."""
+    is_first = np.ones(len(row), bool)
+    is_first[1:] = (row[1:] != row[:-1]) | (start[1:] != stop[:-1]) | (value[1:] != value[:-1])
+    first = np.flatnonzero(is_first)
+    return first, np.append(first[1:], len(row))[: len(first)] - 1
 
 
 def _busy_columns(sources: Sequence[Runs], box: Box, *, halo: int, tile_px: int) -> list[int]:

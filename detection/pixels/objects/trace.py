@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from detection.pixels.compiled import compiled
 from detection.pixels.objects.components import components
-from detection.pixels.objects.runs import IntArray, Runs
+from detection.pixels.objects.runs import IntArray, Runs, stretches
 
 KEY_BITS = 61
 IS_BELOW, IS_START = 1, 2
@@ -55,13 +55,8 @@ def traced_by_value(runs: Runs) -> dict[int, BaseGeometry]:
 
 def _touching_joined(runs: Runs, label: IntArray) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Rows, starts, stops and parts with runs of one part that touch in a row made one."""
-    is_first = np.ones(len(runs), bool)
-    is_first[1:] = (
-        (runs.row[1:] != runs.row[:-1]) | (runs.start[1:] != runs.stop[:-1]) | (label[1:] != label[:-1])
-    )
-    begins = np.flatnonzero(is_first)
-    ends = np.append(begins[1:], len(runs)) - 1
-    return runs.row[begins], runs.start[begins], runs.stop[ends], label[begins]
+    first, last = stretches(runs.row, runs.start, runs.stop, label)
+    return runs.row[first], runs.start[first], runs.stop[last], label[first]
 
 
 def _corners(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -74,6 +77,22 @@ def test_outlines_beyond_what_one_number_holds_are_refused():
     row, start, stop, value = (np.array([one], np.int32) for one in (2**31 - 2, 2**31 - 9, 2**31 - 1, 1))
     with pytest.raises(OverflowError):
         traced(Runs.over((row, start, stop, value), (2**31 - 1, 2**31 - 1)))
+
+
+@given(arrays(np.uint16, SHAPES, elements=st.integers(0, 3)), st.data())
+@FEW
+def test_blocks_side_by_side_are_the_runs_of_the_whole(values, data):
+    rows, cols = values.shape
+    cuts = [0, *sorted(data.draw(st.sets(st.integers(1, max(cols - 1, 1)), max_size=4))), cols]
+    top = data.draw(st.integers(0, 5))
+    shape = (rows + top, cols)
+    boxes = [Box(0, left, rows, right - left) for left, right in itertools.pairwise(cuts) if right > left]
+    blocks = [Runs.of(values[box.slices]).placed(replace(box, row=top), shape) for box in boxes]
+    joined = Runs.side_by_side(data.draw(st.permutations(blocks)), shape)
+    wanted = Runs.of(values, first_row=top, rows=shape[0])
+    assert joined.shape == wanted.shape
+    for column, other in zip(joined.columns(), wanted.columns(), strict=True):
+        assert column.tolist() == other.tolist()
 
 
 @given(MASKS)
