@@ -51,7 +51,7 @@ from ingest.decoded import DecodedBlocks
 from ingest.pair import Box, ImagePair, PairPixels, PairReader, open_pair
 from ingest.scenes import Scene
 
-VERSION = "6"
+VERSION = "7"
 VIEW_PX = 1024
 WIDE_HALO_PX, WIDE_BLOCK_PX = 32, 2048
 """Where blocks overlap widely, larger ones repeat less."""

@@ -4,6 +4,7 @@ A similarity is one complex line, ``move = s · point + t``: rotation and scale 
 
 References
 ----------
+Cleveland (1979), Robust Locally Weighted Regression and Smoothing Scatterplots, JASA 74(368).
 Fischler & Bolles (1981), Random Sample Consensus, Communications of the ACM 24(6).
 """
 
@@ -23,7 +24,13 @@ INLIER_PX = 1.5
 MAX_TURN = 0.03
 RANSAC_TRIALS = 400
 SPAN_SHARE = 0.14
-GROWTH_TURNS, MIN_NEIGHBOURS, REACH_TILES = 12, 3, 1.6
+SURFACES = ((1, SPAN_SHARE), (1, 0.1), (2, SPAN_SHARE), (2, 0.2))
+"""Order and span (a share of the scene's longer side) of the local surfaces that are tried."""
+CLEARLY = 0.9
+"""A field is taken that errs so much less than a similarity; another surface, than the first."""
+HOLD, LOOSE_HOLD = 0.5, 0.02
+"""Ridge of a field that is kept; of one that only says where a neighbouring tile should lie."""
+GROWTH_TURNS, MIN_NEIGHBOURS, REACH_TILES = 60, 3, 1.6
 SOFT_PX = 0.3
 
 ComplexArray = NDArray[np.complex128]
@@ -57,8 +64,8 @@ def fit_tiles(tiles: FloatArray, shape: tuple[int, int]) -> Registration:
     error = m[is_inlier] - s * z[is_inlier] - t
     plain = typical(np.abs(error) / (1.0 - _leverage(z[is_inlier])), weights)
     rest = np.column_stack([error.real, error.imag])
-    lattice, slow = _slow_field(points[is_inlier], rest, weights, shape)
-    if slow < 0.9 * plain:
+    lattice, slow = _slow_field(points[is_inlier], rest, weights, shape, CLEARLY * plain)
+    if lattice is not None:
         return Registration("measured", matrix, lattice, shape, len(tiles), share, slow, "measured")
     return Registration("measured", matrix, None, shape, len(tiles), share, plain, "measured")
 
@@ -85,7 +92,7 @@ def _followed(
         rest = m - s * z - t
         known = points[is_inlier]
         bend = np.column_stack([rest.real, rest.imag])[is_inlier]
-        expected = _complex(_local(known, bend, points, reach, is_left_out=False))
+        expected = _complex(_local(known, bend, points, reach, hold=LOOSE_HOLD))
         gaps = np.hypot(points[:, None, 0] - known[None, :, 0], points[:, None, 1] - known[None, :, 1])
         is_near = (gaps < reach).sum(axis=1) >= MIN_NEIGHBOURS
         grown = is_inlier | (is_usable & is_near & (np.abs(rest - expected) < INLIER_PX))
@@ -149,34 +156,63 @@ def _leverage(z: ComplexArray) -> FloatArray:
 
 
 def _slow_field(
-    points: FloatArray, rest: FloatArray, weights: FloatArray, shape: tuple[int, int]
+    points: FloatArray, rest: FloatArray, weights: FloatArray, shape: tuple[int, int], limit: float
 ) -> tuple[FloatArray | None, float]:
-    """Gaussian-weighted local lines through the tiles' residuals, and their leave-one-out median error."""
+    """Gaussian-weighted local surfaces through the tiles' residuals, and their leave-one-out median error.
+
+    How many tiles they span and whether they bend is what predicts a tile left out best; None where even that
+    predicts no better than ``limit``.
+    """
     if len(points) < 2 * MIN_TILES:
         return None, np.inf
-    span = SPAN_SHARE * max(shape)
-    left_out = _local(points, rest, points, span, is_left_out=True)
-    error = typical(np.hypot(*(rest - left_out).T), weights)
+    errors = {}
+    for order, share in SURFACES:
+        left_out = _local(points, rest, points, share * max(shape), order=order, is_left_out=True)
+        errors[order, share] = typical(np.hypot(*(rest - left_out).T), weights)
+    plain, best = SURFACES[0], min(errors, key=lambda surface: errors[surface])
+    order, share = best if errors[best] < CLEARLY * errors[plain] else plain
+    error = errors[order, share]
+    if error >= limit:
+        return None, error
     xs, ys = np.meshgrid(np.linspace(0, shape[1] - 1, LATTICE), np.linspace(0, shape[0] - 1, LATTICE))
-    nodes = _local(points, rest, np.column_stack([xs.ravel(), ys.ravel()]), span, is_left_out=False)
+    at = np.column_stack([xs.ravel(), ys.ravel()])
+    nodes = _local(points, rest, at, share * max(shape), order=order)
     return nodes.T.reshape(2, LATTICE, LATTICE), error
 
 
 def _local(
-    points: FloatArray, rest: FloatArray, at: FloatArray, span: float, *, is_left_out: bool
+    points: FloatArray,
+    rest: FloatArray,
+    at: FloatArray,
+    span: float,
+    *,
+    order: int = 1,
+    hold: float = HOLD,
+    is_left_out: bool = False,
 ) -> FloatArray:
-    """Robust local line at each of ``at`` (targets, 2): its value there, (targets, 2)."""
+    """Robust local surface at each of ``at`` (targets, 2): its value there, (targets, 2).
+
+    Parameters
+    ----------
+    order : int
+        1 for planes, 2 for such that bend.
+    hold : float
+        Ridge on slopes and bends: what draws the surface flat where few tiles lie near.
+    """
     offset = (points[None] - at[:, None]) / span
     nearness = np.exp(-0.5 * (offset**2).sum(axis=2))
     if is_left_out:
         np.fill_diagonal(nearness, 0.0)
-    design = np.concatenate([np.ones((*offset.shape[:2], 1)), offset], axis=2)
-    weight, line = nearness, np.zeros((len(at), 3, 2))
+    x, y = offset[:, :, :1], offset[:, :, 1:]
+    bends = [x * x, x * y, y * y] if order > 1 else []
+    design = np.concatenate([np.ones_like(x), x, y, *bends], axis=2)
+    ridge = np.diag([1e-3, *[hold] * (design.shape[2] - 1)])
+    weight, surface = nearness, np.zeros((len(at), design.shape[2], 2))
     for _ in range(3):
         heavy = design * weight[:, :, None]
-        normal = np.swapaxes(heavy, 1, 2) @ design + np.diag([1e-3, 0.5, 0.5])
-        line = np.linalg.solve(normal, np.swapaxes(heavy, 1, 2) @ rest)
-        error = rest[None] - design @ line
+        normal = np.swapaxes(heavy, 1, 2) @ design + ridge
+        surface = np.linalg.solve(normal, np.swapaxes(heavy, 1, 2) @ rest)
+        error = rest[None] - design @ surface
         weight = nearness / (1.0 + (error**2).sum(axis=2) / SOFT_PX**2)
-    value: FloatArray = line[:, 0]
+    value: FloatArray = surface[:, 0]
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -71,6 +71,7 @@ def test_cut_is_that_of_percentiles_and_histogram(is_folded: bool) -> None:
     assert otsu(np.arange(1024.0)) == plain_otsu(np.arange(1024.0))
 
 
+@settings(deadline=None)  # the first call compiles
 @given(
     st.sampled_from((np.float32, np.float64, np.uint8)).flatmap(
         lambda kind: arrays(kind, st.integers(1, 40), elements=st.integers(0, 9).map(float))
@@ -85,6 +86,7 @@ def test_percentiles_are_those_of_numpy(values: np.ndarray, percentages: list[fl
     assert (values == kept).all()
 
 
+@settings(deadline=None)  # the first call compiles
 @given(
     st.lists(arrays(np.bool_, (5, 7)), min_size=1, max_size=4).filter(lambda seen: any(map(np.any, seen))),
     st.integers(1, 60),
