@@ -53,9 +53,10 @@ class Installation:
         )  # fmt: skip
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Errors go where the test's own go: a pipe that nobody reads stops a server that has much to say."""
         return subprocess.Popen(
             [COMMAND, *arguments], env=self._environment(environment), cwd=PROJECT, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
     @staticmethod
@@ -73,9 +74,8 @@ class Installation:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
+        if process.stdout is not None:
+            process.stdout.close()
 
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
         return {**os.environ, "LANDWARDEN_DATA_DIR": str(self.data_dir), **self.environment, **more}
